@@ -1,0 +1,77 @@
+//! The configuration of a run: TOML, one table a stage.
+//!
+//! Unknown keys are errors that name the nearest known key. Every error carries the file, line
+//! and column it speaks of.
+
+mod error;
+mod stages;
+mod validate;
+
+pub use error::ConfigError;
+pub use stages::{
+    CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
+    LearningSchedule, LoraTargets, ModelTraining, PrivacyConfig, RenderConfig, Sampling,
+    SummarizeConfig, TrainConfig,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A whole configuration, resolved: every default is filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the run: its directory under `runs/`, and what the data card is called.
+    pub name: String,
+    /// Where the private albums are, and how to read them.
+    pub corpus: CorpusConfig,
+    /// How photos get captions.
+    #[serde(default)]
+    pub caption: CaptionConfig,
+    /// How albums get summaries.
+    #[serde(default)]
+    pub summarize: SummarizeConfig,
+    /// The guarantee that is asked for. Nothing here has a default.
+    pub privacy: PrivacyConfig,
+    /// How the two models are trained.
+    pub train: TrainConfig,
+    /// How synthetic albums are sampled.
+    pub generate: GenerateConfig,
+    /// What the text filters let through.
+    #[serde(default)]
+    pub curate: CurateConfig,
+    /// How kept albums become pictures.
+    #[serde(default)]
+    pub render: RenderConfig,
+    /// What the release says of itself.
+    #[serde(default)]
+    pub export: ExportConfig,
+}
+
+impl Config {
+    /// Parses and validates a configuration.
+    ///
+    /// `origin` names the text in errors, normally the file's path.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place and a hint, for invalid TOML, unknown or missing keys, and
+    /// values out of range.
+    pub fn parse(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            toml::from_str(text).map_err(|e| ConfigError::from_toml(origin, text, &e))?;
+        config
+            .check()
+            .map_err(|fault| ConfigError::from_fault(origin, text, &fault))?;
+        Ok(config)
+    }
+
+    /// The resolved configuration as TOML, as it is kept in `run.toml`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a value has no TOML form, which no valid configuration holds.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string_pretty(self).map_err(|e| ConfigError::unwritable(&e))
+    }
+}
+
+#[cfg(test)]
+mod tests;

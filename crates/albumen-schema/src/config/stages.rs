@@ -1,0 +1,357 @@
+//! One table a stage. The documentation of each field is the configuration reference.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Unit;
+
+/// How the input is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputFormat {
+    /// Find out from what lies there.
+    #[default]
+    Auto,
+    /// A folder an album.
+    Folders,
+    /// Hugging Face imagefolder with `metadata.jsonl`.
+    Imagefolder,
+    /// Text only: JSON lines of albums with captions.
+    Jsonl,
+}
+
+/// `[corpus]`: the private albums.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorpusConfig {
+    /// The input folder, or file for text-only input. Relative to the working directory.
+    pub path: PathBuf,
+    /// Layout of the input.
+    #[serde(default)]
+    pub format: InputFormat,
+    /// How many photos may be set aside as unreadable before the run fails.
+    #[serde(default = "default_max_bad_photos")]
+    pub max_bad_photos: usize,
+    /// Photos with more pixels than this are refused before they are decoded.
+    #[serde(default = "default_max_pixels")]
+    pub max_pixels: u64,
+    /// An album keeps at most this many photos, the first ones.
+    #[serde(default = "default_max_photos")]
+    pub max_photos_per_album: usize,
+}
+
+fn default_max_bad_photos() -> usize {
+    100
+}
+fn default_max_pixels() -> u64 {
+    100_000_000
+}
+fn default_max_photos() -> usize {
+    12
+}
+
+/// `[caption]`: how photos get captions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaptionConfig {
+    /// Use captions that come with the photos where there are any.
+    pub use_given: bool,
+    /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger.
+    pub model: String,
+}
+
+impl Default for CaptionConfig {
+    fn default() -> Self {
+        Self {
+            use_given: true,
+            model: "asset:efficientnet-lite0".to_owned(),
+        }
+    }
+}
+
+/// `[summarize]`: how albums get summaries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SummarizeConfig {
+    /// The public language model that writes them.
+    pub model: String,
+    /// Longest summary, in tokens.
+    pub max_tokens: usize,
+}
+
+impl Default for SummarizeConfig {
+    fn default() -> Self {
+        Self {
+            model: "asset:smollm2-135m-instruct".to_owned(),
+            max_tokens: 30,
+        }
+    }
+}
+
+/// `[privacy]`: the guarantee that is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacyConfig {
+    /// What add/remove adjacency adds or removes: `album` or `owner`.
+    pub unit: Unit,
+    /// Epsilon of the whole release.
+    pub epsilon: f64,
+    /// Delta of the whole release; below 1 / declared_units.
+    pub delta: f64,
+    /// A public number that stands for the number of units; never measured from the corpus.
+    pub declared_units: u64,
+    /// Albums an owner contributes at most (unit `owner`); the first ones by identifier.
+    #[serde(default = "default_max_albums")]
+    pub max_albums_per_owner: usize,
+    /// Share of the budget for the summary model, in (0, 1); the caption model has the rest.
+    #[serde(default = "default_split")]
+    pub summary_share: f64,
+}
+
+fn default_max_albums() -> usize {
+    4
+}
+fn default_split() -> f64 {
+    0.5
+}
+
+/// Which projections carry adapters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraTargets {
+    /// Query and value projections.
+    QueryValue,
+    /// All four attention projections.
+    Attention,
+    /// Attention and feed-forward projections.
+    All,
+}
+
+/// How the learning rate moves over the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearningSchedule {
+    /// Constant after the warm-up.
+    Constant,
+    /// Cosine to zero after the warm-up.
+    Cosine,
+}
+
+/// `[train]`: what both models share, and one table for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The public language model that is adapted.
+    #[serde(default = "default_base_model")]
+    pub model: String,
+    /// Rank of the adapters.
+    #[serde(default = "default_rank")]
+    pub lora_rank: usize,
+    /// Scale of the adapters: the update is alpha / rank times B A.
+    #[serde(default = "default_alpha")]
+    pub lora_alpha: f32,
+    /// Which projections carry adapters.
+    #[serde(default = "default_targets")]
+    pub lora_targets: LoraTargets,
+    /// Adapters sit on this many of the last layers.
+    #[serde(default = "default_layers")]
+    pub lora_layers: usize,
+    /// Seed of the adapters' public initial values.
+    #[serde(default)]
+    pub init_seed: u64,
+    /// Tokens processed together; bounds memory, changes no result.
+    #[serde(default = "default_micro_batch")]
+    pub micro_batch_tokens: usize,
+    /// The summary model.
+    pub summary: ModelTraining,
+    /// The caption model.
+    pub caption: ModelTraining,
+}
+
+fn default_base_model() -> String {
+    "asset:smollm2-135m-instruct".to_owned()
+}
+fn default_rank() -> usize {
+    8
+}
+fn default_alpha() -> f32 {
+    16.0
+}
+fn default_targets() -> LoraTargets {
+    LoraTargets::QueryValue
+}
+fn default_layers() -> usize {
+    8
+}
+fn default_micro_batch() -> usize {
+    2048
+}
+
+/// `[train.summary]` and `[train.caption]`: one DP-SGD run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelTraining {
+    /// Expected units a step; the sampling rate is expected_batch / declared_units.
+    pub expected_batch: f64,
+    /// Number of steps.
+    pub steps: u64,
+    /// Peak learning rate (Adam).
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from zero.
+    #[serde(default)]
+    pub warmup_steps: u64,
+    /// How the learning rate moves afterwards.
+    #[serde(default = "default_schedule")]
+    pub schedule: LearningSchedule,
+    /// Largest L2 norm that one unit's gradient may have, C.
+    #[serde(default = "default_clip_norm")]
+    pub clip_norm: f64,
+    /// Scale every unit's gradient to norm C (AUTO-S) instead of clipping only longer ones.
+    #[serde(default)]
+    pub normalize: bool,
+}
+
+fn default_schedule() -> LearningSchedule {
+    LearningSchedule::Constant
+}
+fn default_clip_norm() -> f64 {
+    1.0
+}
+
+/// How tokens are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Temperature; 0 takes the most likely token.
+    pub temperature: f32,
+    /// Keep the k most likely tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keep the most likely tokens that hold this much probability.
+    pub top_p: f32,
+    /// Divide the logits of tokens already written by this.
+    pub repetition_penalty: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.9,
+            top_k: 0,
+            top_p: 0.95,
+            repetition_penalty: 1.0,
+        }
+    }
+}
+
+/// `[generate]`: how synthetic albums are sampled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerateConfig {
+    /// Number of albums to sample, before curation.
+    pub albums: u64,
+    /// Seed of the public randomness of decoding and rendering.
+    #[serde(default)]
+    pub seed: u64,
+    /// Albums decoded together; changes no text.
+    #[serde(default = "default_batch")]
+    pub batch: usize,
+    /// Longest summary, in tokens.
+    #[serde(default = "default_summary_tokens")]
+    pub max_summary_tokens: usize,
+    /// Longest caption, in tokens.
+    #[serde(default = "default_caption_tokens")]
+    pub max_caption_tokens: usize,
+    /// Albums with more photos than this are not captioned; curation drops them.
+    #[serde(default = "default_max_photos")]
+    pub max_photos: usize,
+    /// Sampling of summaries.
+    #[serde(default)]
+    pub summary: Sampling,
+    /// Sampling of captions.
+    #[serde(default)]
+    pub caption: Sampling,
+}
+
+fn default_batch() -> usize {
+    64
+}
+fn default_summary_tokens() -> usize {
+    64
+}
+fn default_caption_tokens() -> usize {
+    48
+}
+
+/// `[curate]`: what the text filters let through. Thresholds are public numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CurateConfig {
+    /// Stop after this many kept albums; 0 keeps all that pass.
+    pub target: usize,
+    /// Fewest words of a summary or caption.
+    pub min_words: usize,
+    /// Most words of a summary.
+    pub max_summary_words: usize,
+    /// Most words of a caption.
+    pub max_caption_words: usize,
+    /// Fewest photos of an album.
+    pub min_photos: usize,
+    /// Largest share of repeated word trigrams in an album's text, in [0, 1].
+    pub max_repetition: f64,
+    /// Jaccard similarity of word trigrams at which two albums count as the same, in (0, 1].
+    pub near_duplicate: f64,
+    /// Smallest mean cosine similarity of captions to summary, in [-1, 1].
+    pub min_coherence: f64,
+}
+
+impl Default for CurateConfig {
+    fn default() -> Self {
+        Self {
+            target: 0,
+            min_words: 3,
+            max_summary_words: 60,
+            max_caption_words: 50,
+            min_photos: 2,
+            max_repetition: 0.5,
+            near_duplicate: 0.8,
+            min_coherence: 0.2,
+        }
+    }
+}
+
+/// `[render]`: how kept albums become pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RenderConfig {
+    /// What draws: `illustration`, the emoji fallback.
+    pub renderer: String,
+    /// Width of a picture in pixels.
+    pub width: u32,
+    /// Height of a picture in pixels.
+    pub height: u32,
+}
+
+impl Default for RenderConfig {
+    fn default() -> Self {
+        Self {
+            renderer: "illustration".to_owned(),
+            width: 512,
+            height: 384,
+        }
+    }
+}
+
+/// `[export]`: what the release says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExportConfig {
+    /// Title of the data card; the run's name where empty.
+    pub title: String,
+    /// Licence under which the release may be used, as an SPDX identifier.
+    pub license: String,
+    /// What the private corpus is, in public words.
+    pub source: String,
+    /// Attributions that must travel with the release, one a line.
+    pub attribution: Vec<String>,
+}

@@ -1,0 +1,104 @@
+use super::*;
+
+const GOOD: &str = r#"name = "test"
+
+[corpus]
+path = "albums"
+
+[privacy]
+unit = "owner"
+epsilon = 8.0
+delta = 1e-5
+declared_units = 600
+
+[train.summary]
+expected_batch = 100
+steps = 10
+learning_rate = 0.02
+
+[train.caption]
+expected_batch = 100
+steps = 10
+learning_rate = 0.02
+
+[generate]
+albums = 10
+"#;
+
+fn message(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the sample");
+    Config::parse("c.toml", &GOOD.replacen(from, to, 1))
+        .expect_err("must be refused")
+        .to_string()
+}
+
+#[test]
+fn a_resolved_configuration_reads_back_the_same() {
+    let config = Config::parse("c.toml", GOOD).expect("valid");
+    let again = Config::parse("run.toml", &config.to_toml().expect("toml")).expect("valid");
+    assert_eq!(config, again);
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_and_the_place() {
+    let text = message("epsilon = 8.0", "epsilom = 8.0");
+    assert!(
+        text.starts_with("c.toml:8:1: unknown field `epsilom`"),
+        "{text}"
+    );
+    assert!(text.ends_with("did you mean `epsilon`?"), "{text}");
+}
+
+#[test]
+fn the_unit_has_no_default() {
+    let text = message("unit = \"owner\"\n", "");
+    assert!(text.contains("missing field `unit`"), "{text}");
+}
+
+#[test]
+fn values_out_of_range_point_at_the_value() {
+    for (from, to, starts) in [
+        (
+            "epsilon = 8.0",
+            "epsilon = 0.0",
+            "c.toml:8:11: `privacy.epsilon`",
+        ),
+        (
+            "epsilon = 8.0",
+            "epsilon = nan",
+            "c.toml:8:11: `privacy.epsilon`",
+        ),
+        (
+            "delta = 1e-5",
+            "delta = 0.01",
+            "c.toml:9:9: `privacy.delta`",
+        ),
+        ("delta = 1e-5", "delta = 0.0", "c.toml:9:9: `privacy.delta`"),
+        (
+            "expected_batch = 100",
+            "expected_batch = 601",
+            "c.toml:13:18: `train.summary.expected_batch`",
+        ),
+        (
+            "learning_rate = 0.02",
+            "learning_rate = 0.02\nclip_norm = -1.0",
+            "c.toml:16:13: `train.summary.clip_norm`",
+        ),
+        ("name = \"test\"", "name = \"../x\"", "c.toml:1:8: `name`"),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[render]\nrenderer = \"oil\"",
+            "c.toml:6:12: `render.renderer`",
+        ),
+    ] {
+        let text = message(from, to);
+        assert!(text.starts_with(starts), "{to}: {text}");
+        assert!(text.contains("hint: "), "{text}");
+    }
+}
+
+#[test]
+fn broken_toml_says_where() {
+    let text = message("epsilon = 8.0", "epsilon = ");
+    assert!(text.starts_with("c.toml:8:"), "{text}");
+}

@@ -1,0 +1,218 @@
+//! Ranges that the types alone do not hold.
+
+use super::{Config, ModelTraining, Sampling};
+
+/// A value out of range: the dotted key, what is wrong, and the mend.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) key: String,
+    pub(super) problem: String,
+    pub(super) hint: String,
+}
+
+fn require(
+    holds: bool,
+    key: &str,
+    problem: impl Into<String>,
+    hint: impl Into<String>,
+) -> Result<(), Fault> {
+    if holds {
+        return Ok(());
+    }
+    Err(Fault {
+        key: key.to_owned(),
+        problem: problem.into(),
+        hint: hint.into(),
+    })
+}
+
+fn one_of(value: &str, known: &[&str], key: &str) -> Result<(), Fault> {
+    require(
+        known.contains(&value),
+        key,
+        format!("is `{value}`, which this version does not know"),
+        format!("use one of: {}", known.join(", ")),
+    )
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        require(
+            !self.name.is_empty() && !self.name.starts_with('.') && self.name.chars().all(plain),
+            "name",
+            format!("is `{}`, which is no directory name", self.name),
+            "use letters, digits, `-`, `_` and `.`, and start with none of the dots",
+        )?;
+        self.check_inputs()?;
+        self.check_privacy()?;
+        self.check_training("train.summary", &self.train.summary)?;
+        self.check_training("train.caption", &self.train.caption)?;
+        self.check_synthesis()
+    }
+
+    fn check_inputs(&self) -> Result<(), Fault> {
+        require(
+            self.corpus.max_photos_per_album >= 1,
+            "corpus.max_photos_per_album",
+            "is 0",
+            "an album has at least one photo",
+        )?;
+        one_of(
+            &self.caption.model,
+            &["asset:efficientnet-lite0"],
+            "caption.model",
+        )?;
+        language_model(&self.summarize.model, "summarize.model")?;
+        language_model(&self.train.model, "train.model")?;
+        require(
+            (1..=256).contains(&self.summarize.max_tokens),
+            "summarize.max_tokens",
+            format!("is {}", self.summarize.max_tokens),
+            "use 1 to 256",
+        )
+    }
+
+    fn check_privacy(&self) -> Result<(), Fault> {
+        let p = &self.privacy;
+        require(
+            p.epsilon > 0.0 && p.epsilon.is_finite(),
+            "privacy.epsilon",
+            format!("is {}", p.epsilon),
+            "epsilon is a finite number above 0; 1 to 10 is usual",
+        )?;
+        require(
+            p.declared_units >= 1,
+            "privacy.declared_units",
+            "is 0",
+            "declare a public number that stands for the number of units",
+        )?;
+        let bound = 1.0 / p.declared_units as f64;
+        require(
+            p.delta > 0.0 && p.delta < bound,
+            "privacy.delta",
+            format!("is {}, which is not inside (0, 1/declared_units)", p.delta),
+            format!(
+                "use less than 1/{} = {bound:.3e}: a larger delta would allow \
+                 publishing a unit whole",
+                p.declared_units
+            ),
+        )?;
+        require(
+            p.max_albums_per_owner >= 1,
+            "privacy.max_albums_per_owner",
+            "is 0",
+            "an owner contributes at least one album",
+        )?;
+        require(
+            p.summary_share > 0.0 && p.summary_share < 1.0,
+            "privacy.summary_share",
+            format!("is {}", p.summary_share),
+            "the share of the summary model lies inside (0, 1); 0.5 splits evenly",
+        )
+    }
+
+    fn check_training(&self, table: &str, t: &ModelTraining) -> Result<(), Fault> {
+        let key = |name: &str| format!("{table}.{name}");
+        let rate = t.expected_batch / self.privacy.declared_units as f64;
+        require(
+            rate > 0.0 && rate <= 1.0,
+            &key("expected_batch"),
+            format!("gives a sampling rate of {rate}"),
+            format!(
+                "use more than 0 and at most declared_units = {}",
+                self.privacy.declared_units
+            ),
+        )?;
+        require(t.steps >= 1, &key("steps"), "is 0", "use at least 1")?;
+        require(
+            t.learning_rate > 0.0 && t.learning_rate.is_finite(),
+            &key("learning_rate"),
+            format!("is {}", t.learning_rate),
+            "use a finite number above 0",
+        )?;
+        require(
+            t.clip_norm > 0.0 && t.clip_norm.is_finite(),
+            &key("clip_norm"),
+            format!("is {}", t.clip_norm),
+            "the clipping norm C is a finite number above 0",
+        )?;
+        require(
+            self.train.lora_rank >= 1,
+            "train.lora_rank",
+            "is 0",
+            "use 1 or more; 8 is usual",
+        )?;
+        require(
+            self.train.lora_layers >= 1,
+            "train.lora_layers",
+            "is 0",
+            "use 1 or more of the last layers",
+        )
+    }
+
+    fn check_synthesis(&self) -> Result<(), Fault> {
+        require(
+            self.generate.albums >= 1,
+            "generate.albums",
+            "is 0",
+            "sample at least one album",
+        )?;
+        require(
+            self.generate.batch >= 1,
+            "generate.batch",
+            "is 0",
+            "decode at least one album at a time",
+        )?;
+        sampling("generate.summary", &self.generate.summary)?;
+        sampling("generate.caption", &self.generate.caption)?;
+        one_of(&self.render.renderer, &["illustration"], "render.renderer")?;
+        let side = 32..=4096;
+        for (name, value) in [("width", self.render.width), ("height", self.render.height)] {
+            require(
+                side.contains(&value),
+                &format!("render.{name}"),
+                format!("is {value}"),
+                "use 32 to 4096 pixels",
+            )?;
+        }
+        require(
+            self.curate.near_duplicate > 0.0 && self.curate.near_duplicate <= 1.0,
+            "curate.near_duplicate",
+            format!("is {}", self.curate.near_duplicate),
+            "a Jaccard similarity lies in (0, 1]",
+        )
+    }
+}
+
+fn language_model(name: &str, key: &str) -> Result<(), Fault> {
+    require(
+        name.strip_prefix("path:").is_some_and(|p| !p.is_empty())
+            || name == "asset:smollm2-135m-instruct",
+        key,
+        format!("is `{name}`, which names no model"),
+        "use `asset:smollm2-135m-instruct`, or `path:` and a GGUF file or a directory with \
+         config.json, safetensors and tokenizer.json",
+    )
+}
+
+fn sampling(table: &str, s: &Sampling) -> Result<(), Fault> {
+    require(
+        s.temperature >= 0.0 && s.temperature.is_finite(),
+        &format!("{table}.temperature"),
+        format!("is {}", s.temperature),
+        "use 0 (greedy) or more",
+    )?;
+    require(
+        s.top_p > 0.0 && s.top_p <= 1.0,
+        &format!("{table}.top_p"),
+        format!("is {}", s.top_p),
+        "use a share in (0, 1]",
+    )?;
+    require(
+        s.repetition_penalty >= 1.0 && s.repetition_penalty.is_finite(),
+        &format!("{table}.repetition_penalty"),
+        format!("is {}", s.repetition_penalty),
+        "use 1 (none) or more",
+    )
+}

@@ -1,0 +1,15 @@
+//! Albums, photos, units, manifests and configuration types; no I/O.
+//!
+//! Everything here is inert: types that several crates must agree on, their validation, and the
+//! public text formats of the two models. Reading and writing files happens elsewhere.
+
+mod album;
+pub mod config;
+pub mod format;
+mod manifest;
+mod synthetic;
+
+pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
+pub use config::{Config, ConfigError};
+pub use manifest::{Adjacency, LedgeredEvent, PrivacyStatement, StageManifest, TOOL};
+pub use synthetic::{Curated, Reason, SyntheticAlbum, Verdict};

@@ -1,0 +1,74 @@
+//! What stages and releases write down about themselves.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Unit;
+
+/// Name and version of the tool, as written into every manifest.
+pub const TOOL: &str = concat!("albumen ", env!("CARGO_PKG_VERSION"));
+
+/// `stage.json`: what a finished stage was made from.
+///
+/// A stage is skipped where the stored manifest equals the one that would be written now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageManifest {
+    /// Name of the stage.
+    pub stage: String,
+    /// Name and version of the tool.
+    pub tool: String,
+    /// The part of the configuration that this stage reads, as JSON.
+    pub config: serde_json::Value,
+    /// SHA-256 of each input by name, lower-case hexadecimal.
+    pub inputs: BTreeMap<String, String>,
+    /// SHA-256 of each output by path relative to the stage's directory.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// The neighbouring relation of the guarantee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adjacency {
+    /// Data sets differ by adding or removing one unit.
+    AddRemove,
+}
+
+/// One line of the budget as `privacy.json` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgeredEvent {
+    /// Which stage released it.
+    pub stage: String,
+    /// The event's own fields (`mechanism`, `noise_multiplier`, `sampling_rate`, `steps`, ...).
+    #[serde(flatten)]
+    pub event: serde_json::Value,
+}
+
+/// `privacy.json`: the guarantee of a release and what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrivacyStatement {
+    /// Certified upper bound of epsilon over everything released.
+    pub epsilon: f64,
+    /// Certified lower bound: how far the number could be from exact.
+    pub epsilon_lower: f64,
+    /// Epsilon by Renyi accounting, a cross-check.
+    pub epsilon_rdp: f64,
+    /// Delta of the guarantee.
+    pub delta: f64,
+    /// What one unit is.
+    pub unit: Unit,
+    /// The neighbouring relation.
+    pub adjacency: Adjacency,
+    /// The public number that stands for the corpus's size.
+    pub declared_units: u64,
+    /// Every mechanism that ran.
+    pub events: Vec<LedgeredEvent>,
+    /// Hash of the ledger's last line.
+    pub ledger_head: String,
+    /// Whether private randomness came from a seed, which voids the guarantee.
+    pub insecure_seed: bool,
+    /// Name and version of the tool.
+    pub tool: String,
+    /// SHA-256 of every other file of the release, by relative path.
+    pub files: BTreeMap<String, String>,
+}
