@@ -1,0 +1,85 @@
+//! What can go wrong, with the values and what would mend it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Every error of this crate.
+#[derive(Debug, Error)]
+pub enum LmError {
+    /// A file could not be read or written.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The checkpoint's files contradict each other or their format.
+    #[error("{path}: {reason}")]
+    Checkpoint {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong, and what would mend it.
+        reason: String,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error(
+        "tensor {name} holds {found} numbers where {expected} are needed; the checkpoint and its configuration do not belong together"
+    )]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its length.
+        found: usize,
+        /// The length that the configuration implies.
+        expected: usize,
+    },
+    /// The configuration of the adapter cannot be used with this model.
+    #[error("LoRA configuration: {0}")]
+    LoraConfig(String),
+    /// A parameter vector of another length than its layout.
+    #[error(
+        "the adapter has {found} parameters where its layout needs {expected}; load it with the layout it was trained with"
+    )]
+    Parameters {
+        /// Length of the vector.
+        found: usize,
+        /// Length of the layout.
+        expected: usize,
+    },
+    /// A file of adapter weights that does not fit the layout.
+    #[error("adapter file: {0}")]
+    AdapterFile(String),
+    /// A sequence that no model can be trained or run on.
+    #[error("sequence: {0}")]
+    Sequence(String),
+    /// A token outside the vocabulary.
+    #[error(
+        "token {token} is outside the vocabulary of {vocab_size}; was it made with this model's tokenizer?"
+    )]
+    Token {
+        /// The token.
+        token: u32,
+        /// The model's vocabulary.
+        vocab_size: usize,
+    },
+    /// A sequence longer than the model can see.
+    #[error("position {position} is beyond the model's {max_position}; shorten the text")]
+    TooLong {
+        /// The largest position.
+        position: usize,
+        /// The model's limit.
+        max_position: usize,
+    },
+    /// Cached states that do not belong to the sequence or the adapter.
+    #[error("cached states: {0}; compute them again with `Lm::prefix_states`")]
+    States(String),
+    /// Sampling or decoding settings out of range.
+    #[error("decoding settings: {0}")]
+    Decoding(String),
+    /// The tokenizer could not be built or refused a text.
+    #[error("tokenizer: {0}")]
+    Tokenizer(String),
+}

@@ -1,0 +1,27 @@
+//! The language model: loading, LoRA, per-sequence gradients, decoding; knows nothing of privacy.
+//!
+//! [`Lm`] holds frozen weights. Training asks it for [`Lm::gradients`] of units of [`Example`]s with
+//! respect to one flat vector of LoRA parameters described by a [`LoraLayout`]; generation asks it
+//! for [`Lm::generate`].
+
+pub mod config;
+pub mod decode;
+pub mod error;
+pub mod gradient;
+pub mod kernels;
+pub mod lora;
+pub mod model;
+pub mod sampler;
+pub mod sequence;
+pub mod tokenizer;
+pub mod weights;
+
+pub use config::{Family, ModelConfig};
+pub use decode::{Branch, DecodeOptions, Generation, Prefix, Request, Stop};
+pub use error::LmError;
+pub use gradient::{Budget, Example, PrefixStates, StateFormat};
+pub use kernels::Precision;
+pub use lora::{Adapter, LoraConfig, LoraLayout, Target};
+pub use model::Lm;
+pub use sequence::{Mask, Sequence, SequenceBuilder};
+pub use weights::Weights;

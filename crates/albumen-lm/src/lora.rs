@@ -1,0 +1,338 @@
+//! Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685): `y = x W^T + (alpha / rank) x A^T B^T`.
+//!
+//! All parameters lie in one flat vector, so that what clips and sums gradients need know nothing of
+//! the model. [`LoraLayout`] says where each matrix is.
+
+use std::ops::Range;
+
+use rand::Rng;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+use crate::config::ModelConfig;
+use crate::error::LmError;
+
+/// A projection that can be adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Queries.
+    Q,
+    /// Keys.
+    K,
+    /// Values.
+    V,
+    /// Attention's output.
+    O,
+    /// The feed-forward block's gate.
+    Gate,
+    /// The feed-forward block's first matrix.
+    Up,
+    /// The feed-forward block's second matrix.
+    Down,
+}
+
+impl Target {
+    /// The module's name in Hugging Face checkpoints.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Q => "self_attn.q_proj",
+            Self::K => "self_attn.k_proj",
+            Self::V => "self_attn.v_proj",
+            Self::O => "self_attn.o_proj",
+            Self::Gate => "mlp.gate_proj",
+            Self::Up => "mlp.up_proj",
+            Self::Down => "mlp.down_proj",
+        }
+    }
+}
+
+/// What is adapted, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Rank of the update.
+    pub rank: usize,
+    /// The update is scaled by `alpha / rank`.
+    pub alpha: f32,
+    /// Adapted projections.
+    pub targets: Vec<Target>,
+    /// Only the last so many layers; all where absent.
+    #[serde(default)]
+    pub layers: Option<usize>,
+}
+
+/// One matrix in the flat vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoraTensor {
+    /// Its name in a PEFT checkpoint.
+    pub name: String,
+    /// (rank, in) for A, (out, rank) for B, row-major.
+    pub shape: [usize; 2],
+    /// Where it starts in the flat vector.
+    pub offset: usize,
+}
+
+/// One adapted projection within a [`Site`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Where B, (out, rank), starts in the flat vector.
+    pub(crate) b: usize,
+    /// Columns of the site's output that belong to this projection.
+    pub(crate) columns: Range<usize>,
+}
+
+/// A place where the model multiplies by a (fused) weight, with the adapted projections in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// Width of the input.
+    pub(crate) input: usize,
+    /// Where the A matrices, stacked to (blocks * rank, input), start in the flat vector.
+    pub(crate) a: usize,
+    /// The adapted projections, never none.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// The adapted places of one layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LayerSites {
+    pub(crate) qkv: Option<Site>,
+    pub(crate) o: Option<Site>,
+    pub(crate) gate_up: Option<Site>,
+    pub(crate) down: Option<Site>,
+}
+
+/// Where every LoRA matrix of a model lies in the flat parameter vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoraLayout {
+    config: LoraConfig,
+    tensors: Vec<LoraTensor>,
+    len: usize,
+    first_layer: usize,
+    sites: Vec<LayerSites>,
+}
+
+impl LoraLayout {
+    /// The layout of `config` on a model.
+    ///
+    /// # Errors
+    /// Where the rank is 0 or above the smallest width, alpha is not positive, no projection or one
+    /// twice is named, or `layers` is 0 or more than the model has.
+    pub fn new(model: &ModelConfig, config: &LoraConfig) -> Result<Self, LmError> {
+        let layers = config.layers.unwrap_or(model.num_layers);
+        check(model, config, layers)?;
+        let mut layout = Self {
+            config: config.clone(),
+            tensors: Vec::new(),
+            len: 0,
+            first_layer: model.num_layers - layers,
+            sites: vec![LayerSites::default(); model.num_layers],
+        };
+        let (h, i) = (model.hidden_size, model.intermediate_size);
+        let (q, kv) = (
+            model.num_heads * model.head_dim,
+            model.num_kv_heads * model.head_dim,
+        );
+        for layer in layout.first_layer..model.num_layers {
+            use Target::{Down, Gate, K, O, Q, Up, V};
+            layout.sites[layer] = LayerSites {
+                qkv: layout.site(layer, h, &[(Q, q), (K, kv), (V, kv)]),
+                o: layout.site(layer, q, &[(O, h)]),
+                gate_up: layout.site(layer, h, &[(Gate, i), (Up, i)]),
+                down: layout.site(layer, i, &[(Down, h)]),
+            };
+        }
+        Ok(layout)
+    }
+
+    fn site(&mut self, layer: usize, input: usize, parts: &[(Target, usize)]) -> Option<Site> {
+        let rank = self.config.rank;
+        let mut start = 0;
+        let mut adapted = Vec::new();
+        for &(target, out) in parts {
+            if self.config.targets.contains(&target) {
+                adapted.push((target, start..start + out));
+            }
+            start += out;
+        }
+        if adapted.is_empty() {
+            return None;
+        }
+        let a = self.len;
+        for (target, _) in &adapted {
+            self.push(layer, *target, "lora_A", [rank, input]);
+        }
+        let mut blocks = Vec::with_capacity(adapted.len());
+        for (target, columns) in adapted {
+            let b = self.push(layer, target, "lora_B", [columns.len(), rank]);
+            blocks.push(Block { b, columns });
+        }
+        Some(Site { input, a, blocks })
+    }
+
+    fn push(&mut self, layer: usize, target: Target, part: &str, shape: [usize; 2]) -> usize {
+        let module = target.module();
+        let name = format!("base_model.model.model.layers.{layer}.{module}.{part}.weight");
+        let offset = self.len;
+        self.len += shape[0] * shape[1];
+        self.tensors.push(LoraTensor {
+            name,
+            shape,
+            offset,
+        });
+        offset
+    }
+
+    /// The configuration it was made from.
+    pub fn config(&self) -> &LoraConfig {
+        &self.config
+    }
+
+    /// Every matrix, in the order of the flat vector.
+    pub fn tensors(&self) -> &[LoraTensor] {
+        &self.tensors
+    }
+
+    /// Length of the flat vector, never 0.
+    #[expect(clippy::len_without_is_empty, reason = "no layout is empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The lowest adapted layer; training touches nothing below it.
+    pub fn first_layer(&self) -> usize {
+        self.first_layer
+    }
+
+    /// `alpha / rank`.
+    pub fn scale(&self) -> f32 {
+        self.config.alpha / self.config.rank as f32
+    }
+
+    pub(crate) fn sites(&self, layer: usize) -> &LayerSites {
+        &self.sites[layer]
+    }
+
+    /// Fresh parameters: A uniform in `+-1/sqrt(in)` (Kaiming with a = sqrt 5, as PEFT has it), B
+    /// zero, so that the adapted model starts as the frozen one. The seed is public.
+    pub fn init(&self, seed: u64) -> Vec<f32> {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut params = vec![0.0; self.len];
+        for tensor in self.tensors.iter().filter(|t| t.name.contains("lora_A")) {
+            let [rank, input] = tensor.shape;
+            let bound = 1.0 / (input as f32).sqrt();
+            for p in &mut params[tensor.offset..tensor.offset + rank * input] {
+                *p = rng.random_range(-bound..bound);
+            }
+        }
+        params
+    }
+
+    /// The parameters as a safetensors file with PEFT's tensor names.
+    ///
+    /// # Errors
+    /// Where `params` is not of this layout's length.
+    pub fn to_safetensors(&self, params: &[f32]) -> Result<Vec<u8>, LmError> {
+        self.check(params)?;
+        let bytes: Vec<u8> = params.iter().flat_map(|p| p.to_le_bytes()).collect();
+        let mut views = Vec::with_capacity(self.tensors.len());
+        for LoraTensor {
+            name,
+            shape,
+            offset,
+        } in &self.tensors
+        {
+            let data = &bytes[offset * 4..(offset + shape[0] * shape[1]) * 4];
+            let view =
+                safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), data)
+                    .map_err(|e| LmError::AdapterFile(e.to_string()))?;
+            views.push((name.as_str(), view));
+        }
+        safetensors::serialize(views, None).map_err(|e| LmError::AdapterFile(e.to_string()))
+    }
+
+    /// Reads parameters written by [`LoraLayout::to_safetensors`] or by PEFT (f32).
+    ///
+    /// # Errors
+    /// Where the file is broken, or a tensor is missing or of another shape or type.
+    pub fn from_safetensors(&self, bytes: &[u8]) -> Result<Vec<f32>, LmError> {
+        let refuse = |why: String| LmError::AdapterFile(why);
+        let file =
+            safetensors::SafeTensors::deserialize(bytes).map_err(|e| refuse(e.to_string()))?;
+        if file.len() != self.tensors.len() {
+            let (found, expected) = (file.len(), self.tensors.len());
+            return Err(refuse(format!(
+                "it has {found} tensors where {expected} are needed; its rank, targets or layers differ"
+            )));
+        }
+        let mut params = vec![0.0; self.len];
+        for LoraTensor {
+            name,
+            shape,
+            offset,
+        } in &self.tensors
+        {
+            let view = file.tensor(name).map_err(|e| refuse(e.to_string()))?;
+            if view.shape() != shape || view.dtype() != safetensors::Dtype::F32 {
+                let (found, dtype) = (view.shape(), view.dtype());
+                return Err(refuse(format!(
+                    "{name} is {dtype:?} {found:?} where F32 {shape:?} is needed"
+                )));
+            }
+            for (p, b) in params[*offset..]
+                .iter_mut()
+                .zip(view.data().chunks_exact(4))
+            {
+                *p = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+            }
+        }
+        Ok(params)
+    }
+
+    pub(crate) fn check(&self, params: &[f32]) -> Result<(), LmError> {
+        if params.len() == self.len {
+            return Ok(());
+        }
+        Err(LmError::Parameters {
+            found: params.len(),
+            expected: self.len,
+        })
+    }
+}
+
+fn check(model: &ModelConfig, config: &LoraConfig, layers: usize) -> Result<(), LmError> {
+    let refuse = |why: String| Err(LmError::LoraConfig(why));
+    let widest = model.hidden_size.min(model.num_kv_heads * model.head_dim);
+    if config.rank == 0 || config.rank > widest {
+        return refuse(format!("rank {} is not within 1 and {widest}", config.rank));
+    }
+    if !(config.alpha > 0.0 && config.alpha.is_finite()) {
+        return refuse(format!("alpha {} must be positive", config.alpha));
+    }
+    if layers == 0 || layers > model.num_layers {
+        return refuse(format!(
+            "layers {layers} is not within 1 and {}",
+            model.num_layers
+        ));
+    }
+    let mut targets = config.targets.clone();
+    targets.sort_unstable();
+    targets.dedup();
+    if targets.is_empty() || targets.len() != config.targets.len() {
+        return refuse(format!(
+            "targets {:?} must name projections, each once",
+            config.targets
+        ));
+    }
+    Ok(())
+}
+
+/// LoRA parameters with their layout.
+#[derive(Debug, Clone, Copy)]
+pub struct Adapter<'a> {
+    /// Where everything is.
+    pub layout: &'a LoraLayout,
+    /// The flat vector, `layout.len()` long.
+    pub params: &'a [f32],
+}
