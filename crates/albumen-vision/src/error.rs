@@ -1,0 +1,91 @@
+//! The one error type of this crate.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a model file, a picture or a forward pass.
+#[derive(Debug, thiserror::Error)]
+pub enum VisionError {
+    /// A model file is not where it should be.
+    #[error(
+        "model file {} is missing; fetch it with `albumen assets fetch` (or `make assets`), or set ALBUMEN_HOME",
+        path.display()
+    )]
+    MissingFile {
+        /// Where the file was looked for.
+        path: PathBuf,
+    },
+    /// A file is there but cannot be read.
+    #[error("cannot read {}: {source}; check its permissions and the disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's message.
+        source: std::io::Error,
+    },
+    /// A file's bytes are not in the format that they should be in.
+    #[error(
+        "{} is not a valid {format} file at byte {offset}: {reason}; it may be cut short or damaged: fetch it again with `albumen assets fetch --force`",
+        path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format that was expected.
+        format: &'static str,
+        /// Where reading stopped, in bytes from the start.
+        offset: usize,
+        /// What was wrong there.
+        reason: String,
+    },
+    /// A checkpoint lacks a tensor or has it in another shape.
+    #[error(
+        "tensor `{tensor}` of {}: expected shape {expected:?}, found {found}; this is the checkpoint of another architecture",
+        path.display()
+    )]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+        /// The shape in the file, or "nothing".
+        found: String,
+    },
+    /// A tokenizer file cannot be used, or refuses a text.
+    #[error("tokenizer {}: {reason}; it must be the tokenizer.json that came with the model", path.display())]
+    Tokenizer {
+        /// The tokenizer file.
+        path: PathBuf,
+        /// The tokenizer library's message.
+        reason: String,
+    },
+    /// A picture cannot be used.
+    #[error("cannot use the picture: {reason}")]
+    Picture {
+        /// What is wrong with it and how to mend it.
+        reason: String,
+    },
+    /// The tensor library failed.
+    #[error("tensor computation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, VisionError>;
+
+/// The whole file, or the error that tells a missing one from an unreadable one.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            VisionError::MissingFile {
+                path: path.to_owned(),
+            }
+        } else {
+            VisionError::Io {
+                path: path.to_owned(),
+                source,
+            }
+        }
+    })
+}

@@ -1,0 +1,11 @@
+//! Frozen public image models: tagger, sentence embeddings, illustration renderer.
+//!
+//! Nothing here learns, and no call carries state from one image or text to the next: what comes
+//! out for an item depends on that item alone. The privacy argument of the caption stage rests on
+//! this (a photo's caption is a function of that photo), so every batched call is
+//! batch-size-invariant and tested for it.
+
+pub mod embedder;
+pub mod error;
+
+pub use error::{Result, VisionError};
