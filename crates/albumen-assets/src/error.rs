@@ -178,6 +178,23 @@ pub enum Error {
         /// What was wrong.
         reason: String,
     },
+    /// A corpus would be written over something else.
+    #[error(
+        "{} is not empty and does not hold this quickstart corpus: name another folder, or remove it",
+        path.display()
+    )]
+    OutNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A corpus of this size cannot be made.
+    #[error("{albums} albums of {owners} owners cannot be made: each owner has 1 to 4 albums")]
+    Size {
+        /// Albums asked for.
+        albums: usize,
+        /// Owners asked for.
+        owners: usize,
+    },
     /// More than one asset could not be fetched; the others were.
     #[error("{} assets could not be fetched:\n{}", failures.len(), join(failures))]
     Several {

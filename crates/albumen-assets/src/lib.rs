@@ -21,6 +21,7 @@ mod files;
 mod home;
 mod photos;
 mod pins;
+pub mod quickstart;
 mod status;
 mod unpack;
 
