@@ -15,6 +15,9 @@ pub struct SyntheticAlbum {
     pub captions: Vec<String>,
     /// The summary model's raw continuation, before it was parsed.
     pub raw_summary: String,
+    /// Whether a text ran into its token limit before its end token.
+    #[serde(default)]
+    pub truncated: bool,
 }
 
 impl SyntheticAlbum {
@@ -40,7 +43,7 @@ pub enum Reason {
     WordList,
     /// A pattern of personal data occurs (e-mail, phone, address, long digit run).
     PersonalData,
-    /// Too close to an album already kept.
+    /// Too close to an earlier album that passed the checks so far.
     NearDuplicate,
     /// Captions and summary do not belong together.
     Incoherent,

@@ -303,7 +303,28 @@ pub struct CurateConfig {
     pub near_duplicate: f64,
     /// Smallest mean cosine similarity of captions to summary, in [-1, 1].
     pub min_coherence: f64,
+    /// Entries of the word list that are let through: phrases that are harmless in captions of
+    /// photos (`big black` dog, `girl on` a swing) and would drop ordinary albums.
+    pub allowed_words: Vec<String>,
 }
+
+/// Default of [`CurateConfig::allowed_words`]; chosen by reading the list, not a corpus.
+const HARMLESS_IN_CAPTIONS: [&str; 14] = [
+    "big black",
+    "butt",
+    "cornhole",
+    "domination",
+    "escort",
+    "girl on",
+    "skeet",
+    "snatch",
+    "snowballing",
+    "tied up",
+    "tight white",
+    "tongue in a",
+    "twinkie",
+    "xx",
+];
 
 impl Default for CurateConfig {
     fn default() -> Self {
@@ -316,6 +337,7 @@ impl Default for CurateConfig {
             max_repetition: 0.5,
             near_duplicate: 0.8,
             min_coherence: 0.2,
+            allowed_words: HARMLESS_IN_CAPTIONS.map(str::to_owned).to_vec(),
         }
     }
 }
