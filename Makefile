@@ -1,0 +1,60 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+ALBUMEN := target/release/albumen
+QUICKSTART := datasets/quickstart
+CARGO_FLAGS := --release --locked
+
+.PHONY: help demo test check bench assets build tools gen
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: assets ## Set up, then run the main job: runs/quickstart/release and report.html
+	$(ALBUMEN) dataset quickstart --out $(QUICKSTART)
+	$(ALBUMEN) run configs/quickstart.toml
+	$(ALBUMEN) verify runs/quickstart/release
+
+test: assets ## Set up, then run every test
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --workspace $(CARGO_FLAGS) --no-fail-fast; \
+	else \
+	  cargo test --workspace $(CARGO_FLAGS) --no-fail-fast --lib --bins --tests; \
+	fi
+	cargo test --workspace $(CARGO_FLAGS) --doc
+
+check: tools ## Format, lints, licences, docs, layers, generated files
+	cargo fmt --all --check
+	cargo clippy --workspace $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo deny --offline check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace $(CARGO_FLAGS) --no-deps
+	cargo run $(CARGO_FLAGS) -q -p xtask -- layers
+	cargo run $(CARGO_FLAGS) -q -p xtask -- gen --check
+
+bench: build ## Time the accountant and the training step
+	cargo bench --workspace --locked
+
+assets: build ## Fetch the public models, word lists and photos that are missing
+	$(ALBUMEN) assets fetch
+
+build: needs-compiler
+	cargo build $(CARGO_FLAGS) -p albumen-cli
+
+gen: ## Write the generated references anew
+	cargo run $(CARGO_FLAGS) -q -p xtask -- gen
+
+.PHONY: needs-compiler
+needs-compiler:
+	@for tool in cargo cc perl python3 npm apt-get; do \
+	  command -v $$tool >/dev/null || { \
+	    echo "make: $$tool is missing. Rust comes from rustup; the rest from Debian:" >&2; \
+	    echo "  apt-get install build-essential perl python3 python3-pip npm" >&2; exit 1; }; \
+	done
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+	  echo "make: pip is missing: apt-get install python3-pip" >&2; exit 1; }
+
+tools:
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
