@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Every error of this crate.
 #[derive(Debug, Error)]
 pub enum LmError {
+    /// A checkpoint that cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] crate::weights::LoadError),
     /// A file could not be read or written.
     #[error("cannot read {path}: {source}")]
     Io {

@@ -1,9 +1,18 @@
-//! Losses and per-unit gradients.
+//! Losses and per-unit gradients of packed micro-batches.
+//!
+//! The sequences of a micro-batch lie back to back, so that no length costs another padding and
+//! batches need no sorting by length. Each unit's gradient is formed inside the one backward pass,
+//! from its rows of activations and their gradients (Lee & Kifer 2021, arXiv:2009.03106).
 
+use std::ops::Range;
+
+use crate::backward::Pass;
 use crate::error::LmError;
+use crate::kernels::{Kernels, PackedRun};
 use crate::lora::{Adapter, LoraLayout};
 use crate::model::Lm;
 use crate::sequence::Sequence;
+use crate::states::{PrefixStates, StateFormat};
 
 /// How much of a batch is in work at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +25,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            tokens: 1024,
-            gradient_bytes: 256 << 20,
-        }
+        Self { tokens: 512, gradient_bytes: 128 << 20 }
     }
 }
 
@@ -34,75 +40,221 @@ pub struct Example<'a> {
 
 impl<'a> From<&'a Sequence> for Example<'a> {
     fn from(sequence: &'a Sequence) -> Self {
-        Self {
-            sequence,
-            states: None,
+        Self { sequence, states: None }
+    }
+}
+
+/// Sequences packed into one matrix's rows.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) positions: Vec<u32>,
+    pub(crate) runs: Vec<PackedRun>,
+    /// For each token with a loss weight: the row that predicts it, the token, its weight.
+    predictors: Vec<u32>,
+    targets: Vec<u32>,
+    weights: Vec<f32>,
+    /// Targets of each sequence.
+    spans: Vec<Range<usize>>,
+}
+
+impl Packed {
+    pub(crate) fn new<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Self {
+        let mut packed = Self::default();
+        for sequence in sequences {
+            let origin = packed.tokens.len();
+            packed.tokens.extend(sequence.tokens());
+            packed.positions.extend(sequence.positions());
+            packed.runs.extend(sequence.runs().into_iter().map(|run| PackedRun {
+                origin,
+                start: origin + run.start,
+                len: run.len,
+                context: run.context,
+            }));
+            let first = packed.targets.len();
+            for (from, target, weight) in sequence.targets() {
+                packed.predictors.push((origin + from) as u32);
+                packed.targets.push(sequence.tokens()[target]);
+                packed.weights.push(weight);
+            }
+            packed.spans.push(first..packed.targets.len());
         }
+        packed
+    }
+
+    fn losses(&self, of_targets: &[f32]) -> Vec<f32> {
+        self.spans.iter().map(|s| of_targets[s.clone()].iter().sum()).collect()
     }
 }
 
-/// How cached states are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateFormat {
-    /// 2 bytes a number; 8 bits of precision, the range of f32.
-    Bf16,
-    /// 4 bytes a number, exact.
-    F32,
-}
-
-/// The hidden states of one sequence as they enter the first adapted layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PrefixStates {
-    layer: u32,
-    rows: u32,
-    width: u32,
-    format: StateFormat,
-    data: Vec<u8>,
-}
-
-impl PrefixStates {
-    /// The states as bytes, for [`PrefixStates::from_bytes`].
-    pub fn to_bytes(&self) -> Vec<u8> {
-        todo!()
+/// Splits items into neighbours of at most `tokens` tokens and `count` items, one at least.
+fn micro_batches(sizes: &[usize], tokens: usize, count: usize) -> Vec<Range<usize>> {
+    let mut batches = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (i, &size) in sizes.iter().enumerate() {
+        if i > start && (sum + size > tokens || i - start >= count) {
+            batches.push(start..i);
+            (start, sum) = (i, 0);
+        }
+        sum += size;
     }
-
-    /// States from what [`PrefixStates::to_bytes`] gave.
-    ///
-    /// # Errors
-    /// Where the bytes are cut short or not states.
-    pub fn from_bytes(_bytes: &[u8]) -> Result<Self, LmError> {
-        todo!()
+    if start < sizes.len() {
+        batches.push(start..sizes.len());
     }
+    batches
 }
 
-impl Lm {
+impl<K: Kernels> Lm<K> {
     /// The loss of each example, `sum_i weights[i] * -log p(tokens[i])`, without gradients.
     ///
     /// # Errors
     /// Where a token, a position, the parameters or the states do not fit the model.
     pub fn losses(
         &self,
-        _adapter: Option<Adapter<'_>>,
-        _examples: &[Example<'_>],
-        _budget: Budget,
+        adapter: Option<Adapter<'_>>,
+        examples: &[Example<'_>],
+        budget: Budget,
     ) -> Result<Vec<f32>, LmError> {
-        todo!()
+        let adapter = adapter.map(|a| self.device_adapter(a)).transpose()?;
+        let layout = adapter.as_ref().map(|a| a.adapter.layout);
+        examples.iter().try_for_each(|e| self.check_example(e, layout))?;
+        let sizes: Vec<_> = examples.iter().map(|e| e.sequence.len()).collect();
+        let mut losses = Vec::with_capacity(examples.len());
+        for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
+            let examples: Vec<_> = examples[batch].iter().collect();
+            let packed = Packed::new(examples.iter().map(|e| e.sequence));
+            let angles = self.angles(&packed.positions)?;
+            let (first, mut h) = self.input(&examples, &packed)?;
+            for layer in first..self.layers.len() {
+                h = self.layer(layer, h, &packed.runs, &angles, adapter.as_ref(), false)?.0;
+            }
+            losses.extend(self.head_loss(&h, &packed, false)?.0);
+        }
+        Ok(losses)
     }
 
     /// The gradient of each unit's loss (the sum over its examples) with respect to the adapter's
     /// flat parameters: `sink(unit, gradient, loss)`, once a unit, in order. The gradients of one
-    /// micro-batch are in memory at a time. No unit, no call.
+    /// micro-batch are in memory at a time. No unit, no call; a unit without examples has a
+    /// gradient of zeros.
     ///
     /// # Errors
-    /// As [`Lm::losses`]; nothing has been computed then.
+    /// As [`Lm::losses`]; what the caller gave is checked before any work.
     pub fn gradients(
         &self,
-        _adapter: Adapter<'_>,
-        _units: &[Vec<Example<'_>>],
-        _budget: Budget,
-        _sink: &mut dyn FnMut(usize, &[f32], f32),
+        adapter: Adapter<'_>,
+        units: &[Vec<Example<'_>>],
+        budget: Budget,
+        sink: &mut dyn FnMut(usize, &[f32], f32),
     ) -> Result<(), LmError> {
-        todo!()
+        let device = self.device_adapter(adapter)?;
+        let layout = adapter.layout;
+        units.iter().flatten().try_for_each(|e| self.check_example(e, Some(layout)))?;
+        let sizes: Vec<_> = units.iter().map(|u| u.iter().map(|e| e.sequence.len()).sum()).collect();
+        let count = (budget.gradient_bytes / (4 * layout.len())).max(1);
+        for batch in micro_batches(&sizes, budget.tokens, count) {
+            let examples: Vec<_> = units[batch.clone()].iter().flatten().collect();
+            let packed = Packed::new(examples.iter().map(|e| e.sequence));
+            let (mut row, mut rows) = (0, Vec::with_capacity(batch.len()));
+            for &size in &sizes[batch.clone()] {
+                rows.push(row..row + size);
+                row += size;
+            }
+            let (gradients, losses) = self.micro_batch(&device, &examples, &packed, &rows)?;
+            let mut losses = losses.into_iter();
+            for (row, unit) in batch.enumerate() {
+                let loss = losses.by_ref().take(units[unit].len()).sum();
+                self.kernels.with_row(&gradients, row, &mut |g| sink(unit, g, loss))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One forward and backward pass: (units, parameters), and the loss of each example.
+    fn micro_batch(
+        &self,
+        adapter: &crate::model::DeviceAdapter<'_, K>,
+        examples: &[&Example<'_>],
+        packed: &Packed,
+        units: &[Range<usize>],
+    ) -> Result<(K::Matrix, Vec<f32>), LmError> {
+        let layout = adapter.adapter.layout;
+        let mut gradients = self.kernels.zeros(units.len(), layout.len())?;
+        if packed.targets.is_empty() {
+            return Ok((gradients, vec![0.0; examples.len()]));
+        }
+        let angles = self.angles(&packed.positions)?;
+        let (first, mut h) = self.input(examples, packed)?;
+        let mut saved = Vec::with_capacity(self.layers.len() - layout.first_layer());
+        for layer in first..self.layers.len() {
+            let save = layer >= layout.first_layer();
+            let (out, kept) = self.layer(layer, h, &packed.runs, &angles, Some(adapter), save)?;
+            saved.extend(kept);
+            h = out;
+        }
+        let (losses, g) = self.head_loss(&h, packed, true)?;
+        drop(h);
+        let mut pass = Pass {
+            runs: &packed.runs,
+            angles: &angles,
+            adapter,
+            units,
+            gradients: &mut gradients,
+        };
+        let mut g = g;
+        for layer in (layout.first_layer()..self.layers.len()).rev() {
+            let (Some(above), Some(kept)) = (g.take(), saved.pop()) else { break };
+            g = self.layer_backward(layer, kept, above, &mut pass)?;
+        }
+        Ok((gradients, losses))
+    }
+
+    /// The first layer to run and its input: the embedding, or cached states.
+    fn input(
+        &self,
+        examples: &[&Example<'_>],
+        packed: &Packed,
+    ) -> Result<(usize, K::Matrix), LmError> {
+        let width = self.config.hidden_size;
+        let Some(first) = examples.iter().find_map(|e| e.states) else {
+            let scale = self.config.embedding_scale;
+            return Ok((0, self.kernels.embed(&self.embedding, &packed.tokens, scale)?));
+        };
+        let mut rows = Vec::with_capacity(packed.tokens.len() * width);
+        for example in examples {
+            let Some(states) = example.states else {
+                let why = "only some examples of a batch have them";
+                return Err(LmError::States(why.into()));
+            };
+            states.read(&mut rows);
+        }
+        Ok((first.layer(), self.kernels.upload(&rows, width)?))
+    }
+
+    /// The loss of each sequence and, where `backward`, the gradient of the last layer's output.
+    /// The head sees only rows that predict something.
+    fn head_loss(
+        &self,
+        h: &K::Matrix,
+        packed: &Packed,
+        backward: bool,
+    ) -> Result<(Vec<f32>, Option<K::Matrix>), LmError> {
+        if packed.targets.is_empty() {
+            return Ok((packed.losses(&[]), None));
+        }
+        let k = &self.kernels;
+        let rows = k.gather(h, &packed.predictors)?;
+        let (x, inverse) = k.rms_norm(&rows, &self.final_norm, self.eps())?;
+        let (head, cap) = (self.head(), self.config.final_softcap);
+        let (losses, dx) =
+            k.cross_entropy(&x, head, &packed.targets, &packed.weights, cap, backward)?;
+        let g = dx
+            .map(|dx| {
+                let dx = k.rms_norm_backward(&rows, &inverse, &self.final_norm, &dx, None)?;
+                k.scatter(&dx, &packed.predictors, packed.tokens.len())
+            })
+            .transpose()?;
+        Ok((packed.losses(&losses), g))
     }
 
     /// The hidden states that enter `layout.first_layer()`, for each sequence. They are as private
@@ -112,11 +264,105 @@ impl Lm {
     /// Where a token or position does not fit the model.
     pub fn prefix_states(
         &self,
-        _layout: &LoraLayout,
-        _sequences: &[&Sequence],
-        _format: StateFormat,
-        _budget: Budget,
+        layout: &LoraLayout,
+        sequences: &[&Sequence],
+        format: StateFormat,
+        budget: Budget,
     ) -> Result<Vec<PrefixStates>, LmError> {
-        todo!()
+        sequences.iter().try_for_each(|s| self.check_sequence(s))?;
+        let (layer, width) = (layout.first_layer(), self.config.hidden_size);
+        let sizes: Vec<_> = sequences.iter().map(|s| s.len()).collect();
+        let mut states = Vec::with_capacity(sequences.len());
+        for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
+            let packed = Packed::new(sequences[batch.clone()].iter().copied());
+            let h = self.hidden(&packed, None, layer)?;
+            let rows = self.kernels.download(&h)?;
+            let mut rows = &rows[..];
+            for &size in &sizes[batch] {
+                let (of_sequence, left) = rows.split_at(size * width);
+                states.push(PrefixStates::new(layer, width, format, of_sequence));
+                rows = left;
+            }
+        }
+        Ok(states)
+    }
+
+    /// The input of layer `end`, from the embedding on.
+    fn hidden(
+        &self,
+        packed: &Packed,
+        adapter: Option<&crate::model::DeviceAdapter<'_, K>>,
+        end: usize,
+    ) -> Result<K::Matrix, LmError> {
+        let angles = self.angles(&packed.positions)?;
+        let (_, mut h) = self.input(&[], packed)?;
+        for layer in 0..end {
+            h = self.layer(layer, h, &packed.runs, &angles, adapter, false)?.0;
+        }
+        Ok(h)
+    }
+
+    /// The logits that follow each token of a sequence, (tokens, vocab_size). For tests and small
+    /// inputs: it holds them all.
+    ///
+    /// # Errors
+    /// Where a token, a position or the parameters do not fit the model.
+    pub fn logits(
+        &self,
+        adapter: Option<Adapter<'_>>,
+        sequence: &Sequence,
+    ) -> Result<Vec<f32>, LmError> {
+        self.check_sequence(sequence)?;
+        let adapter = adapter.map(|a| self.device_adapter(a)).transpose()?;
+        let packed = Packed::new([sequence].into_iter());
+        let h = self.hidden(&packed, adapter.as_ref(), self.layers.len())?;
+        let (x, _) = self.kernels.rms_norm(&h, &self.final_norm, self.eps())?;
+        let mut logits = self.kernels.download(&self.kernels.linear(&x, self.head(), None)?)?;
+        if let Some(c) = self.config.final_softcap {
+            logits.iter_mut().for_each(|x| *x = c * (*x / c).tanh());
+        }
+        Ok(logits)
+    }
+
+    fn check_example(&self, e: &Example<'_>, layout: Option<&LoraLayout>) -> Result<(), LmError> {
+        self.check_sequence(e.sequence)?;
+        let Some(states) = e.states else { return Ok(()) };
+        let (rows, len) = (states.rows(), e.sequence.len());
+        if rows != len || states.width() != self.config.hidden_size {
+            let (width, h) = (states.width(), self.config.hidden_size);
+            return Err(LmError::States(format!(
+                "they are ({rows}, {width}) where the sequence needs ({len}, {h})"
+            )));
+        }
+        let first = layout.map_or(self.layers.len(), LoraLayout::first_layer);
+        if states.layer() != first {
+            let layer = states.layer();
+            return Err(LmError::States(format!(
+                "they enter layer {layer} where the adapter starts at layer {first}"
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_sequence(&self, sequence: &Sequence) -> Result<(), LmError> {
+        self.check_tokens(sequence.tokens())?;
+        let position = sequence.positions().iter().copied().max().unwrap_or(0) as usize;
+        self.check_position(position)
+    }
+
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), LmError> {
+        let vocab_size = self.config.vocab_size;
+        match tokens.iter().find(|&&t| t as usize >= vocab_size) {
+            Some(&token) => Err(LmError::Token { token, vocab_size }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_position(&self, position: usize) -> Result<(), LmError> {
+        let max_position = self.config.max_position;
+        if position < max_position {
+            return Ok(());
+        }
+        Err(LmError::TooLong { position, max_position })
     }
 }

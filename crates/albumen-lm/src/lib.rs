@@ -4,6 +4,7 @@
 //! respect to one flat vector of LoRA parameters described by a [`LoraLayout`]; generation asks it
 //! for [`Lm::generate`].
 
+mod backward;
 pub mod config;
 pub mod decode;
 pub mod error;
@@ -13,15 +14,17 @@ pub mod lora;
 pub mod model;
 pub mod sampler;
 pub mod sequence;
+pub mod states;
 pub mod tokenizer;
 pub mod weights;
 
 pub use config::{Family, ModelConfig};
 pub use decode::{Branch, DecodeOptions, Generation, Prefix, Request, Stop};
 pub use error::LmError;
-pub use gradient::{Budget, Example, PrefixStates, StateFormat};
+pub use gradient::{Budget, Example};
 pub use kernels::Precision;
 pub use lora::{Adapter, LoraConfig, LoraLayout, Target};
 pub use model::Lm;
 pub use sequence::{Mask, Sequence, SequenceBuilder};
+pub use states::{PrefixStates, StateFormat};
 pub use weights::Weights;

@@ -234,7 +234,7 @@ impl LoraLayout {
     /// # Errors
     /// Where `params` is not of this layout's length.
     pub fn to_safetensors(&self, params: &[f32]) -> Result<Vec<u8>, LmError> {
-        self.check(params)?;
+        self.check_len(params)?;
         let bytes: Vec<u8> = params.iter().flat_map(|p| p.to_le_bytes()).collect();
         let mut views = Vec::with_capacity(self.tensors.len());
         for LoraTensor {
@@ -290,14 +290,20 @@ impl LoraLayout {
         Ok(params)
     }
 
-    pub(crate) fn check(&self, params: &[f32]) -> Result<(), LmError> {
+    /// Whether the layout belongs to this model and the parameters to the layout.
+    pub(crate) fn check(&self, model: &ModelConfig, params: &[f32]) -> Result<(), LmError> {
+        if Self::new(model, &self.config)? != *self {
+            let why = "the layout was made for a model of another shape; make it with this model's";
+            return Err(LmError::LoraConfig(why.into()));
+        }
+        self.check_len(params)
+    }
+
+    fn check_len(&self, params: &[f32]) -> Result<(), LmError> {
         if params.len() == self.len {
             return Ok(());
         }
-        Err(LmError::Parameters {
-            found: params.len(),
-            expected: self.len,
-        })
+        Err(LmError::Parameters { found: params.len(), expected: self.len })
     }
 }
 

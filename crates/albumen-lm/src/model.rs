@@ -1,25 +1,137 @@
-//! The model: frozen weights laid out for the kernels.
+//! The network: frozen weights laid out for the kernels, and one layer's forward pass.
+//!
+//! Shapes: n tokens, hidden width h, heads * head_dim = q, kv_heads * head_dim = kv, feed-forward
+//! width i. Architecture: Touvron et al. 2023 (arXiv:2302.13971, section 2.2), with the features
+//! of later families where the configuration asks for them.
 
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, Rope};
 use crate::error::LmError;
-use crate::kernels::Precision;
-use crate::lora::Adapter;
-use crate::sequence::Sequence;
-use crate::weights::Weights;
+use crate::kernels::{
+    AttentionShape, Cpu, Kernels, LoraScale, PackedRun, Precision, rope,
+};
+use crate::lora::{Adapter, LayerSites, Site};
+use crate::weights::{LayerWeights, Weights};
 
-/// A frozen language model.
-pub struct Lm {
-    config: ModelConfig,
+/// A frozen language model over kernels `K`.
+pub struct Lm<K: Kernels = Cpu> {
+    pub(crate) config: ModelConfig,
+    pub(crate) kernels: K,
+    pub(crate) embedding: K::Weight,
+    head: Option<K::Weight>,
+    pub(crate) final_norm: K::Matrix,
+    pub(crate) layers: Vec<Layer<K>>,
+    /// The rotary embeddings in use, each once.
+    ropes: Vec<Rope>,
 }
 
-impl Lm {
+/// One layer's weights; q, k and v are one matrix, and so are gate and up.
+pub(crate) struct Layer<K: Kernels> {
+    pub(crate) input_norm: K::Matrix,
+    pub(crate) qkv: K::Weight,
+    qkv_bias: Option<K::Matrix>,
+    pub(crate) head_norms: Option<(K::Matrix, K::Matrix)>,
+    pub(crate) o: K::Weight,
+    o_bias: Option<K::Matrix>,
+    pub(crate) attention_output_norm: Option<K::Matrix>,
+    pub(crate) mlp_norm: K::Matrix,
+    pub(crate) gate_up: K::Weight,
+    gate_up_bias: Option<K::Matrix>,
+    pub(crate) down: K::Weight,
+    down_bias: Option<K::Matrix>,
+    pub(crate) mlp_output_norm: Option<K::Matrix>,
+    pub(crate) shape: AttentionShape,
+    /// Index of its rotary embedding in `Lm::ropes`.
+    rope: usize,
+}
+
+/// An adapter as the kernels see it.
+pub(crate) struct DeviceAdapter<'a, K: Kernels> {
+    pub(crate) adapter: Adapter<'a>,
+    /// (1, parameters).
+    pub(crate) params: K::Matrix,
+    pub(crate) scale: LoraScale,
+}
+
+/// The rotation angles of one pass's tokens, for each rotary embedding of the model.
+pub(crate) struct Angles<K: Kernels>(Vec<K::Matrix>);
+
+/// What the backward pass needs of one layer's forward pass.
+pub(crate) struct Saved<K: Kernels> {
+    /// The layer's input, (n, h).
+    pub(crate) h: K::Matrix,
+    /// Inverse norms of `h`, (n, 1).
+    pub(crate) h_inverse: K::Matrix,
+    /// Queries, keys and values, rotated, (n, q + 2 kv).
+    pub(crate) qkv: K::Matrix,
+    /// Before the norms of heads, and their inverse norms.
+    pub(crate) heads: Option<(K::Matrix, K::Matrix)>,
+    pub(crate) log_sum: K::Matrix,
+    /// Attention's output, (n, q).
+    pub(crate) y: K::Matrix,
+    /// o's output and its inverse norms, where it is normalised.
+    pub(crate) attention_output: Option<(K::Matrix, K::Matrix)>,
+    /// Between the blocks, (n, h), and its inverse norms.
+    pub(crate) m: K::Matrix,
+    pub(crate) m_inverse: K::Matrix,
+    /// Gate and up, (n, 2 i).
+    pub(crate) gate_up: K::Matrix,
+    /// down's output and its inverse norms, where it is normalised.
+    pub(crate) mlp_output: Option<(K::Matrix, K::Matrix)>,
+    /// `x A^T` of each adapted site.
+    pub(crate) u_qkv: Option<K::Matrix>,
+    pub(crate) u_o: Option<K::Matrix>,
+    pub(crate) u_gate_up: Option<K::Matrix>,
+    pub(crate) u_down: Option<K::Matrix>,
+}
+
+impl Lm<Cpu> {
     /// Lays `weights` out for this machine's processor.
     ///
     /// # Errors
     /// Where a tensor's length contradicts the configuration.
-    pub fn new(weights: Weights, _precision: Precision) -> Result<Self, LmError> {
+    pub fn new(weights: Weights, precision: Precision) -> Result<Self, LmError> {
+        Self::with_kernels(weights, Cpu::new(precision))
+    }
+}
+
+impl<K: Kernels> Lm<K> {
+    /// Lays `weights` out for `kernels`.
+    ///
+    /// # Errors
+    /// Where a tensor's length contradicts the configuration, or the device refuses.
+    pub fn with_kernels(weights: Weights, kernels: K) -> Result<Self, LmError> {
+        let Weights { config, embedding, head, final_norm, layers } = weights;
+        let (vocab, h) = (config.vocab_size, config.hidden_size);
+        expect_len("embedding", &embedding, vocab * h)?;
+        expect_len("final_norm", &final_norm, h)?;
+        if layers.len() != config.num_layers || config.attention.len() != config.num_layers {
+            let (found, expected) = (layers.len(), config.num_layers);
+            return Err(LmError::Shape { name: "layers".into(), found, expected });
+        }
+        let head = head
+            .map(|head| {
+                expect_len("head", &head, vocab * h)?;
+                kernels.weight(head, vocab, h)
+            })
+            .transpose()?;
+        let mut ropes: Vec<Rope> = Vec::new();
+        for attention in &config.attention {
+            if !ropes.contains(&attention.rope) {
+                ropes.push(attention.rope);
+            }
+        }
+        let layers = layers.into_iter().enumerate();
+        let layers = layers
+            .map(|(i, layer)| Layer::new(&kernels, &config, &ropes, i, layer))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
-            config: weights.config,
+            embedding: kernels.weight(embedding, vocab, h)?,
+            head,
+            final_norm: kernels.upload(&final_norm, h)?,
+            layers,
+            ropes,
+            config,
+            kernels,
         })
     }
 
@@ -28,16 +140,214 @@ impl Lm {
         &self.config
     }
 
-    /// The logits that follow each token of a sequence, (tokens, vocab_size). For tests and small
-    /// inputs: it holds them all.
-    ///
-    /// # Errors
-    /// Where a token, a position or the parameters do not fit the model.
-    pub fn logits(
-        &self,
-        _adapter: Option<Adapter<'_>>,
-        _sequence: &Sequence,
-    ) -> Result<Vec<f32>, LmError> {
-        todo!()
+    /// The kernels it runs on.
+    pub fn kernels(&self) -> &K {
+        &self.kernels
     }
+
+    pub(crate) fn head(&self) -> &K::Weight {
+        self.head.as_ref().unwrap_or(&self.embedding)
+    }
+
+    pub(crate) fn eps(&self) -> f32 {
+        self.config.rms_norm_eps as f32
+    }
+
+    pub(crate) fn device_adapter<'a>(
+        &self,
+        adapter: Adapter<'a>,
+    ) -> Result<DeviceAdapter<'a, K>, LmError> {
+        adapter.layout.check(&self.config, adapter.params)?;
+        let params = self.kernels.upload(adapter.params, adapter.params.len())?;
+        let rank = adapter.layout.config().rank;
+        Ok(DeviceAdapter { adapter, params, scale: LoraScale { rank, scale: adapter.layout.scale() } })
+    }
+
+    /// The angles of tokens at these positions.
+    pub(crate) fn angles(&self, positions: &[u32]) -> Result<Angles<K>, LmError> {
+        let d = self.config.head_dim;
+        let tables = self.ropes.iter().map(|r| rope::table(r, d, positions.iter().copied()));
+        Ok(Angles(tables.map(|t| self.kernels.upload(&t, d)).collect::<Result<_, _>>()?))
+    }
+
+    /// `x W^T + b`, with the adapter's update, onto `onto`; gives `x A^T` too.
+    pub(crate) fn project(
+        &self,
+        x: &K::Matrix,
+        (w, bias): (&K::Weight, Option<&K::Matrix>),
+        site: Option<(&Site, &DeviceAdapter<'_, K>)>,
+        onto: Option<K::Matrix>,
+    ) -> Result<(K::Matrix, Option<K::Matrix>), LmError> {
+        let k = &self.kernels;
+        let mut y = k.linear(x, w, onto)?;
+        if let Some(bias) = bias {
+            k.add_bias(&mut y, bias)?;
+        }
+        let u = site.map(|(site, a)| k.lora(x, &a.params, site, a.scale, &mut y)).transpose()?;
+        Ok((y, u))
+    }
+
+    /// One layer, from `h` (n, h) to its output and, where `save`, what its backward pass needs.
+    pub(crate) fn layer(
+        &self,
+        index: usize,
+        h: K::Matrix,
+        runs: &[PackedRun],
+        angles: &Angles<K>,
+        adapter: Option<&DeviceAdapter<'_, K>>,
+        save: bool,
+    ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
+        let (k, l, eps) = (&self.kernels, &self.layers[index], self.eps());
+        let none = LayerSites::default();
+        let sites = adapter.map_or(&none, |a| a.adapter.layout.sites(index));
+        let with = |site| Option::zip(Option::as_ref(site), adapter);
+
+        let (x, h_inverse) = k.rms_norm(&h, &l.input_norm, eps)?; // (n, h)
+        let (mut qkv, u_qkv) = self.project(&x, l.qkv(), with(&sites.qkv), None)?; // (n, q + 2 kv)
+        drop(x);
+        let mut heads = None;
+        if let Some((wq, wk)) = &l.head_norms {
+            let raw = if save { Some(k.copy(&qkv)?) } else { None };
+            let inverse = k.head_norm(&mut qkv, &l.shape, (wq, wk), eps)?;
+            heads = raw.map(|raw| (raw, inverse));
+        }
+        k.rope(&mut qkv, &l.shape, angles.of(l), false)?;
+        let (y, log_sum) = k.attention(&qkv, &l.shape, runs)?; // (n, q)
+
+        let kept = if save { Some(k.copy(&h)?) } else { None };
+        let (m, u_o, attention_output) =
+            self.onto_residual(&y, l.o(), with(&sites.o), l.attention_output_norm.as_ref(), h)?;
+        let (x, m_inverse) = k.rms_norm(&m, &l.mlp_norm, eps)?; // (n, h)
+        let (gate_up, u_gate_up) = self.project(&x, l.gate_up(), with(&sites.gate_up), None)?;
+        drop(x);
+        let z = k.gate(&gate_up, self.config.activation)?; // (n, i)
+        let m_kept = if save { Some(k.copy(&m)?) } else { None };
+        let (out, u_down, mlp_output) =
+            self.onto_residual(&z, l.down(), with(&sites.down), l.mlp_output_norm.as_ref(), m)?;
+        let saved = kept.zip(m_kept).map(|(h, m)| Saved {
+            h,
+            h_inverse,
+            qkv,
+            heads,
+            log_sum,
+            y,
+            attention_output,
+            m,
+            m_inverse,
+            gate_up,
+            mlp_output,
+            u_qkv,
+            u_o,
+            u_gate_up,
+            u_down,
+        });
+        Ok((out, saved))
+    }
+
+    /// `residual + norm(x W^T)`, the norm where there is one; gives `x A^T` and what the norm's
+    /// backward needs too.
+    #[expect(clippy::type_complexity, reason = "three results of one step")]
+    pub(crate) fn onto_residual(
+        &self,
+        x: &K::Matrix,
+        weight: (&K::Weight, Option<&K::Matrix>),
+        site: Option<(&Site, &DeviceAdapter<'_, K>)>,
+        norm: Option<&K::Matrix>,
+        residual: K::Matrix,
+    ) -> Result<(K::Matrix, Option<K::Matrix>, Option<(K::Matrix, K::Matrix)>), LmError> {
+        let Some(norm) = norm else {
+            let (out, u) = self.project(x, weight, site, Some(residual))?;
+            return Ok((out, u, None));
+        };
+        let (raw, u) = self.project(x, weight, site, None)?;
+        let (mut out, inverse) = self.kernels.rms_norm(&raw, norm, self.eps())?;
+        self.kernels.add(&mut out, &residual)?;
+        Ok((out, u, Some((raw, inverse))))
+    }
+}
+
+impl<K: Kernels> Angles<K> {
+    /// Those of a layer.
+    pub(crate) fn of(&self, layer: &Layer<K>) -> &K::Matrix {
+        &self.0[layer.rope]
+    }
+}
+
+impl<K: Kernels> Layer<K> {
+    fn new(k: &K, c: &ModelConfig, ropes: &[Rope], index: usize, w: LayerWeights) -> Result<Self, LmError> {
+        let (h, i, d) = (c.hidden_size, c.intermediate_size, c.head_dim);
+        let (q, kv) = (c.num_heads * d, c.num_kv_heads * d);
+        let name = |part: &str| format!("layers.{index}.{part}");
+        let vector = |part: &str, v: Vec<f32>, len| {
+            expect_len(&name(part), &v, len)?;
+            k.upload(&v, len)
+        };
+        let optional = |part: &str, v: Option<Vec<f32>>, len| {
+            v.map(|v| vector(part, v, len)).transpose()
+        };
+        let matrix = |parts: [(&str, Vec<f32>, usize); 3], input: usize| {
+            let mut rows = 0;
+            let mut all = Vec::new();
+            for (part, data, out) in parts {
+                expect_len(&name(part), &data, out * input)?;
+                rows += out;
+                // The first part is moved, not copied, where it is the only one.
+                if all.is_empty() { all = data } else { all.extend(data) }
+            }
+            k.weight(all, rows, input)
+        };
+        let join = |parts: [Option<Vec<f32>>; 3]| {
+            let joined: Vec<f32> = parts.into_iter().flatten().flatten().collect();
+            Some(joined).filter(|b| !b.is_empty())
+        };
+        let none = || ("", Vec::new(), 0);
+        let attention = &c.attention[index];
+        Ok(Self {
+            input_norm: vector("input_norm", w.input_norm, h)?,
+            qkv: matrix([("q", w.q, q), ("k", w.k, kv), ("v", w.v, kv)], h)?,
+            qkv_bias: optional("qkv_bias", join([w.q_bias, w.k_bias, w.v_bias]), q + 2 * kv)?,
+            head_norms: optional("q_norm", w.q_norm, d)?.zip(optional("k_norm", w.k_norm, d)?),
+            o: matrix([("o", w.o, h), none(), none()], q)?,
+            o_bias: optional("o_bias", w.o_bias, h)?,
+            attention_output_norm: optional("attention_output_norm", w.attention_output_norm, h)?,
+            mlp_norm: vector("mlp_norm", w.mlp_norm, h)?,
+            gate_up: matrix([("gate", w.gate, i), ("up", w.up, i), none()], h)?,
+            gate_up_bias: optional("gate_bias", join([w.gate_bias, w.up_bias, None]), 2 * i)?,
+            down: matrix([("down", w.down, h), none(), none()], i)?,
+            down_bias: optional("down_bias", w.down_bias, h)?,
+            mlp_output_norm: optional("mlp_output_norm", w.mlp_output_norm, h)?,
+            shape: AttentionShape {
+                heads: c.num_heads,
+                kv_heads: c.num_kv_heads,
+                head_dim: d,
+                scale: c.attention_scale,
+                soft_cap: c.attention_softcap,
+                window: attention.window,
+            },
+            rope: ropes.iter().position(|r| *r == attention.rope).unwrap_or(0),
+        })
+    }
+
+    pub(crate) fn qkv(&self) -> (&K::Weight, Option<&K::Matrix>) {
+        (&self.qkv, self.qkv_bias.as_ref())
+    }
+
+    pub(crate) fn o(&self) -> (&K::Weight, Option<&K::Matrix>) {
+        (&self.o, self.o_bias.as_ref())
+    }
+
+    pub(crate) fn gate_up(&self) -> (&K::Weight, Option<&K::Matrix>) {
+        (&self.gate_up, self.gate_up_bias.as_ref())
+    }
+
+    pub(crate) fn down(&self) -> (&K::Weight, Option<&K::Matrix>) {
+        (&self.down, self.down_bias.as_ref())
+    }
+}
+
+fn expect_len(name: &str, data: &[f32], expected: usize) -> Result<(), LmError> {
+    if data.len() == expected {
+        return Ok(());
+    }
+    Err(LmError::Shape { name: name.into(), found: data.len(), expected })
 }

@@ -1,0 +1,131 @@
+//! Frozen weights and their products with activations.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::bf16::{self, Packed};
+use super::buffer::Matrix;
+use super::matmul::{Threads, View, ViewMut, matmul};
+use super::simd::{dot, simd};
+
+/// A frozen (out, in) weight.
+pub struct Weight {
+    out: usize,
+    input: usize,
+    store: Store,
+}
+
+enum Store {
+    /// Row-major (out, in), for products in both directions.
+    F32(Vec<f32>),
+    /// Packed for `x W^T`; packed for `g W` when first needed.
+    Bf16 { forward: Packed, backward: OnceLock<Packed> },
+}
+
+impl Weight {
+    pub(crate) fn new(data: Vec<f32>, out: usize, input: usize, bf16: bool) -> Self {
+        assert_eq!(data.len(), out * input, "a weight's length and shape disagree");
+        let store = if bf16 {
+            let forward = Packed::new(input, out, |k, n| data[n * input + k]);
+            Store::Bf16 { forward, backward: OnceLock::new() }
+        } else {
+            Store::F32(data)
+        };
+        Self { out, input, store }
+    }
+
+    /// Rows.
+    pub fn out(&self) -> usize {
+        self.out
+    }
+
+    /// Columns.
+    pub fn input(&self) -> usize {
+        self.input
+    }
+
+    /// Row `i`, times `scale`, to `to`.
+    pub(crate) fn read_row(&self, i: usize, scale: f32, to: &mut [f32]) {
+        match &self.store {
+            Store::F32(w) => {
+                let row = &w[i * self.input..(i + 1) * self.input];
+                to.iter_mut().zip(row).for_each(|(t, w)| *t = w * scale);
+            }
+            Store::Bf16 { forward, .. } => {
+                for (k, t) in to.iter_mut().enumerate() {
+                    *t = forward.get(k, i) * scale;
+                }
+            }
+        }
+    }
+
+    /// `y = x W^T`, or `y += x W^T`.
+    pub(crate) fn forward(&self, x: &Matrix, y: &mut Matrix, accumulate: bool) {
+        self.forward_rows(x, x.rows(), y, accumulate);
+    }
+
+    /// [`Weight::forward`] of slices of `n` rows.
+    pub(crate) fn forward_rows(&self, x: &[f32], n: usize, y: &mut [f32], accumulate: bool) {
+        match &self.store {
+            Store::F32(w) => {
+                let x = View::new(x, n, self.input, self.input);
+                let w = View::new(w, self.out, self.input, self.input).t();
+                matmul(ViewMut::new(y, n, self.out, self.out), accumulate, 1.0, x, w, Threads::All);
+            }
+            Store::Bf16 { forward, .. } => bf16::product(x, forward, y, accumulate),
+        }
+    }
+
+    /// `dx = g W` of slices of `n` rows.
+    pub(crate) fn backward_rows(&self, g: &[f32], n: usize, dx: &mut [f32]) {
+        match &self.store {
+            Store::F32(w) => {
+                let g = View::new(g, n, self.out, self.out);
+                let w = View::new(w, self.out, self.input, self.input);
+                matmul(ViewMut::new(dx, n, self.input, self.input), false, 1.0, g, w, Threads::All);
+            }
+            Store::Bf16 { forward, backward } => {
+                let packed = backward.get_or_init(|| forward.transposed());
+                bf16::product(g, packed, dx, false);
+            }
+        }
+    }
+
+    /// `y = x W^T` where each row of y has the same bits whatever rows stand beside it. Slower than
+    /// [`Weight::forward`] in f32 and for many rows.
+    pub(crate) fn forward_alone(&self, x: &Matrix, y: &mut Matrix) {
+        let (Store::F32(w), n) = (&self.store, x.rows()) else {
+            return self.forward(x, y, false);
+        };
+        rows_alone(x, w, n, self.out, self.input, y);
+    }
+}
+
+/// `y = x w^T` by inner products, each summed in one order.
+pub(crate) fn rows_alone(x: &[f32], w: &[f32], n: usize, out: usize, input: usize, y: &mut Matrix) {
+    let mut columns = y.pool().matrix(out, n); // transposed, so that tasks write whole rows
+    let per_task = (32768 / (input * n).max(1)).clamp(1, 64);
+    columns.par_chunks_mut(n * per_task).zip(w.par_chunks(input * per_task)).for_each(
+        |(columns, w)| {
+            inner_products(x, w, input, columns);
+        },
+    );
+    y.par_chunks_mut(out).enumerate().for_each(|(i, y)| {
+        for (y, column) in y.iter_mut().zip(columns.chunks_exact(n)) {
+            *y = column[i];
+        }
+    });
+}
+
+simd! {
+    /// `y[o][i] = x[i] . w[o]`.
+    fn inner_products(x: &[f32], w: &[f32], input: usize, y: &mut [f32]) {
+        let n = x.len() / input;
+        for (y, w) in y.chunks_exact_mut(n).zip(w.chunks_exact(input)) {
+            for (y, x) in y.iter_mut().zip(x.chunks_exact(input)) {
+                *y = dot(x, w);
+            }
+        }
+    }
+}
