@@ -14,10 +14,11 @@ pub use stages::{
     SummarizeConfig, TrainConfig,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A whole configuration, resolved: every default is filled in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Name of the run: its directory under `runs/`, and what the data card is called.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Unit;
 
 /// How the input is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputFormat {
     /// Find out from what lies there.
@@ -22,7 +23,7 @@ pub enum InputFormat {
 }
 
 /// `[corpus]`: the private albums.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorpusConfig {
     /// The input folder, or file for text-only input. Relative to the working directory.
@@ -52,7 +53,7 @@ fn default_max_photos() -> usize {
 }
 
 /// `[caption]`: how photos get captions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaptionConfig {
     /// Use captions that come with the photos where there are any.
@@ -71,7 +72,7 @@ impl Default for CaptionConfig {
 }
 
 /// `[summarize]`: how albums get summaries.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SummarizeConfig {
     /// The public language model that writes them.
@@ -90,7 +91,7 @@ impl Default for SummarizeConfig {
 }
 
 /// `[privacy]`: the guarantee that is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyConfig {
     /// What add/remove adjacency adds or removes: `album` or `owner`.
@@ -117,7 +118,7 @@ fn default_split() -> f64 {
 }
 
 /// Which projections carry adapters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoraTargets {
     /// Query and value projections.
@@ -129,7 +130,7 @@ pub enum LoraTargets {
 }
 
 /// How the learning rate moves over the steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LearningSchedule {
     /// Constant after the warm-up.
@@ -139,7 +140,7 @@ pub enum LearningSchedule {
 }
 
 /// `[train]`: what both models share, and one table for each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// The public language model that is adapted.
@@ -189,11 +190,11 @@ fn default_micro_batch() -> usize {
 }
 
 /// `[train.summary]` and `[train.caption]`: one DP-SGD run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelTraining {
     /// Expected units a step; the sampling rate is expected_batch / declared_units.
-    pub expected_batch: f64,
+    pub expected_batch: u64,
     /// Number of steps.
     pub steps: u64,
     /// Peak learning rate (Adam).
@@ -220,7 +221,7 @@ fn default_clip_norm() -> f64 {
 }
 
 /// How tokens are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
     /// Temperature; 0 takes the most likely token.
@@ -245,7 +246,7 @@ impl Default for Sampling {
 }
 
 /// `[generate]`: how synthetic albums are sampled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GenerateConfig {
     /// Number of albums to sample, before curation.
@@ -284,7 +285,7 @@ fn default_caption_tokens() -> usize {
 }
 
 /// `[curate]`: what the text filters let through. Thresholds are public numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CurateConfig {
     /// Stop after this many kept albums; 0 keeps all that pass.
@@ -343,7 +344,7 @@ impl Default for CurateConfig {
 }
 
 /// `[render]`: how kept albums become pictures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RenderConfig {
     /// What draws: `illustration`, the emoji fallback.
@@ -365,7 +366,7 @@ impl Default for RenderConfig {
 }
 
 /// `[export]`: what the release says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExportConfig {
     /// Title of the data card; the run's name where empty.

@@ -114,7 +114,7 @@ impl Config {
 
     fn check_training(&self, table: &str, t: &ModelTraining) -> Result<(), Fault> {
         let key = |name: &str| format!("{table}.{name}");
-        let rate = t.expected_batch / self.privacy.declared_units as f64;
+        let rate = t.expected_batch as f64 / self.privacy.declared_units as f64;
         require(
             rate > 0.0 && rate <= 1.0,
             &key("expected_batch"),
