@@ -1,0 +1,323 @@
+//! Places a photo's subjects: large enough to see, standing on something, not hiding one another.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::colour::{Rgb, named};
+use super::icons::{Icons, Look, Recolour};
+use super::reading::{Mention, Reading, Subject};
+use super::scene::{Background, Item, Scene, Shot};
+use super::style::AlbumStyle;
+use super::tables::{Ground, Kind, Place, Stance};
+use crate::error::Result;
+
+/// Positions tried for one item.
+const TRIES: usize = 60;
+
+/// Where items may stand, in fractions of the picture's height.
+struct Stage<'a> {
+    place: &'a Place,
+    background: &'a Background,
+    /// Width over height of the picture.
+    aspect: f32,
+}
+
+/// An item that waits for its position.
+struct Wanted {
+    icon: String,
+    look: Look,
+    stance: Stance,
+    scale: f32,
+    recolour: Option<Recolour>,
+    main: bool,
+    prop: bool,
+}
+
+/// A rectangle in fractions of the picture.
+#[derive(Clone, Copy)]
+struct Area {
+    x0: f32,
+    y0: f32,
+    x1: f32,
+    y1: f32,
+}
+
+impl Area {
+    fn size(self) -> f32 {
+        (self.x1 - self.x0).max(0.0) * (self.y1 - self.y0).max(0.0)
+    }
+
+    /// The common part, over the smaller of the two.
+    fn overlap(self, other: Self) -> f32 {
+        let common = Self {
+            x0: self.x0.max(other.x0),
+            y0: self.y0.max(other.y0),
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+        };
+        common.size() / self.size().min(other.size()).max(1e-6)
+    }
+}
+
+/// Plans the items of one picture.
+pub(super) fn compose(
+    mut background: Background,
+    place: &Place,
+    reading: &Reading,
+    style: &AlbumStyle,
+    icons: &Icons,
+    aspect: f32,
+    rng: &mut ChaCha8Rng,
+) -> Result<Scene> {
+    let wanted = subjects(&background, place, reading, style, icons, rng)?;
+    background.bank = place.ground == Ground::Water
+        && wanted.iter().any(|w| !matches!(w.stance, Stance::Float | Stance::Sky | Stance::Swim));
+    let stage = Stage { place, background: &background, aspect };
+    let mut items: Vec<Item> = Vec::new();
+    let mut areas: Vec<(Area, Stance)> = Vec::new();
+    let mut order: Vec<Wanted> = wanted;
+    order.extend(props(&stage, place, style, icons, rng)?);
+    for w in order {
+        if let Some((item, area)) = stage.settle(&w, &areas, rng) {
+            areas.push((area, w.stance));
+            items.push(item);
+        }
+    }
+    items.sort_by(|a, b| (rank(a), a.y).partial_cmp(&(rank(b), b.y)).unwrap_or(std::cmp::Ordering::Equal));
+    Ok(Scene { background, items })
+}
+
+/// Far things are painted first.
+fn rank(item: &Item) -> u8 {
+    match item.stance {
+        Stance::Building => 0,
+        Stance::Sky => 1,
+        Stance::Bust => 3,
+        _ => 2,
+    }
+}
+
+/// The icons that the caption asks for, with their sizes.
+fn subjects(
+    background: &Background,
+    place: &Place,
+    reading: &Reading,
+    style: &AlbumStyle,
+    icons: &Icons,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<Wanted>> {
+    let mut all: Vec<(String, Option<Recolour>, f32, bool, usize)> = Vec::new();
+    for (rank, m) in reading.mentions.iter().enumerate() {
+        match &m.subject {
+            Subject::Icon(icon) => {
+                let look = icons.look(icon)?;
+                let change = dyed(m, icon, look.main, style);
+                let metres = icons.facts(icon).map_or(1.0, |f| f.metres);
+                for _ in 0..m.count {
+                    all.push((icon.clone(), change, metres, rank == 0, rank));
+                }
+            }
+            Subject::People { figures, pose } => {
+                let count = m.count.max(if m.count > 1 { 0 } else { figures.len() });
+                for i in 0..count {
+                    let role = &figures[i % figures.len()];
+                    let ordinal = i / figures.len();
+                    let idle = if rng.random_bool(0.6) { "standing" } else { "walking" };
+                    let (icon, mut change) =
+                        style.person(icons, role, ordinal, pose.as_deref().unwrap_or(idle));
+                    if let (Some(c), Some(to)) = (&mut change, m.colour.as_deref().and_then(named)) {
+                        c.to = to;
+                    }
+                    let child = matches!(role.as_str(), "boy" | "girl");
+                    let metres = icons.facts(&icon).map_or(1.7, |f| f.metres);
+                    let metres = if child { metres * 0.62 } else { metres };
+                    all.push((icon, change, metres, rank == 0, rank));
+                }
+            }
+        }
+    }
+    let n_main = all.iter().filter(|a| a.3).count();
+    let crowd = (all.len() - n_main) as f32;
+    let main_metres = all.first().map_or(1.0, |a| a.2);
+    let mut out = Vec::with_capacity(all.len());
+    for (icon, recolour, metres, main, rank) in all {
+        let look = icons.look(&icon)?;
+        let home = icons.facts(&icon).map_or(Stance::Ground, |f| f.stance);
+        let stance = stance_here(home, place);
+        let base = base_height(stance, place) * shot_factor(background.shot, stance)
+            / (1.0 + 0.05 * crowd)
+            * (n_main as f32).powf(-0.34);
+        let power = if stance == Stance::Table { 0.2 } else { 0.4 };
+        let ratio = (metres / main_metres).powf(power).clamp(0.4, 1.5);
+        let mut scale = base * ratio;
+        if rank > 0 {
+            scale *= 0.86;
+        }
+        // Wide icons would leave the frame.
+        let scale = scale.min(0.72 / look.aspect()).min(0.8);
+        out.push(Wanted { icon, look, stance, scale, recolour, main, prop: false });
+    }
+    Ok(out)
+}
+
+/// A coat or paint: the caption's colour word, else the album's own coat for this animal.
+fn dyed(m: &Mention, icon: &str, main: Rgb, style: &AlbumStyle) -> Option<Recolour> {
+    let to = m.colour.as_deref().and_then(named).or_else(|| style.coat(icon))?;
+    Some(Recolour { from: main, to })
+}
+
+/// How a thing stands in this place.
+fn stance_here(home: Stance, place: &Place) -> Stance {
+    match (place.kind, home) {
+        (Kind::Underwater, Stance::Float | Stance::Sky | Stance::Head) => Stance::Swim,
+        (Kind::Space, _) => Stance::Sky,
+        (Kind::Table, Stance::Bust) => Stance::Bust,
+        (Kind::Table, _) => Stance::Table,
+        (_, Stance::Swim | Stance::Float) if place.ground == Ground::Water => Stance::Float,
+        (Kind::Outdoor | Kind::Room | Kind::Stage, Stance::Swim | Stance::Float) => Stance::Ground,
+        (Kind::Room | Kind::Stage, Stance::Building | Stance::Plant) => Stance::Ground,
+        _ => home,
+    }
+}
+
+/// Height of a single main subject in a medium shot, over the picture's height.
+fn base_height(stance: Stance, place: &Place) -> f32 {
+    match stance {
+        Stance::Building => 0.56,
+        Stance::Bust => 0.62,
+        Stance::Sky if place.kind == Kind::Space => 0.42,
+        Stance::Sky => 0.34,
+        Stance::Float => 0.36,
+        Stance::Swim => 0.34,
+        Stance::Head => 0.34,
+        Stance::Table if place.kind == Kind::Stage => 0.46,
+        Stance::Table => 0.42,
+        Stance::Ground | Stance::Plant => 0.46,
+    }
+}
+
+fn shot_factor(shot: Shot, stance: Stance) -> f32 {
+    let factor = match shot {
+        Shot::Close => 1.25,
+        Shot::Medium => 1.0,
+        Shot::Wide => 0.72,
+    };
+    if stance == Stance::Building { f32::midpoint(factor, 1.0) } else { factor }
+}
+
+/// A few things that belong to the place.
+fn props(
+    stage: &Stage,
+    place: &Place,
+    style: &AlbumStyle,
+    icons: &Icons,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<Wanted>> {
+    let names: Vec<&str> = place.props().into_iter().filter(|n| icons.has(n)).collect();
+    let mut out = Vec::new();
+    if names.is_empty() {
+        return Ok(out);
+    }
+    // An album's own choice of plants, drawn afresh in number and position for each photo.
+    let mut own = style.stream(&stage.background.place, 0);
+    let favourites: Vec<&str> = names.choose_multiple(&mut own, 2).copied().collect();
+    let indoors = place.kind != Kind::Outdoor;
+    let count = if indoors { rng.random_range(1..=2) } else { rng.random_range(2..=5) };
+    for _ in 0..count {
+        let Some(name) = favourites.choose(rng) else { break };
+        let look = icons.look(name)?;
+        let Some(facts) = icons.facts(name) else { continue };
+        let tall = (facts.metres / 7.0).powf(0.45);
+        let scale = if indoors { 0.3 } else { 0.3 * tall } * rng.random_range(0.8..1.2);
+        let stance = if *name == "framed-picture" { Stance::Sky } else { Stance::Plant };
+        out.push(Wanted {
+            icon: (*name).to_owned(),
+            look,
+            stance,
+            scale,
+            recolour: None,
+            main: false,
+            prop: true,
+        });
+    }
+    Ok(out)
+}
+
+impl Stage<'_> {
+    /// The best of some random positions, or nothing where a prop would be in the way.
+    fn settle(
+        &self,
+        w: &Wanted,
+        taken: &[(Area, Stance)],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<(Item, Area)> {
+        let mut best: Option<(f32, Item, Area)> = None;
+        for _ in 0..TRIES {
+            let (item, area) = self.candidate(w, rng);
+            let mut cost = 0.0;
+            for (other, stance) in taken {
+                // What stands before a building hides little of it.
+                let far = *stance == Stance::Building && w.stance != Stance::Building;
+                cost += area.overlap(*other) * if far && !w.prop { 0.35 } else { 1.0 };
+            }
+            let outside = (-area.x0).max(0.0) + (area.x1 - 1.0).max(0.0);
+            cost += 4.0 * outside / (area.x1 - area.x0).max(1e-3);
+            if w.main {
+                cost += 0.5 * (item.x - 0.5).abs();
+            }
+            if best.as_ref().is_none_or(|(c, ..)| cost < *c) {
+                best = Some((cost, item, area));
+            }
+        }
+        let (cost, item, area) = best?;
+        (!w.prop || cost < 0.12 + f32::from(u8::from(w.stance == Stance::Plant)) * 0.15)
+            .then_some((item, area))
+    }
+
+    /// One random position.
+    fn candidate(&self, w: &Wanted, rng: &mut ChaCha8Rng) -> (Item, Area) {
+        let horizon = self.background.horizon;
+        let room = 1.0 - horizon;
+        let close = self.background.shot == Shot::Close;
+        let mut scale = w.scale;
+        let y = match w.stance {
+            Stance::Sky if w.prop => rng.random_range(0.36..0.46_f32),
+            Stance::Sky => rng.random_range(0.12..(horizon.min(0.9) - 0.08).max(0.4)) + scale * 0.5,
+            Stance::Swim => rng.random_range(0.22..0.66) + scale * 0.5,
+            Stance::Float => horizon + room * rng.random_range(0.3..0.72),
+            Stance::Building => horizon + room * rng.random_range(0.1..0.22),
+            Stance::Bust => 1.02,
+            Stance::Table => horizon + room * rng.random_range(0.38..0.82),
+            _ if self.background.bank => rng.random_range(0.9..0.97),
+            _ if w.prop => horizon + room * rng.random_range(0.04..0.5),
+            _ if close => horizon + room * rng.random_range(0.7..0.95),
+            _ => horizon + room * rng.random_range(0.45..0.9),
+        };
+        if w.stance == Stance::Ground || w.prop {
+            let depth = ((y - horizon) / room.max(0.05)).clamp(0.0, 1.0);
+            scale *= 0.72 + 0.36 * depth;
+        }
+        if w.stance == Stance::Head {
+            scale *= 0.95;
+        }
+        let x = if w.main { rng.random_range(0.2..0.8) } else { rng.random_range(0.02..0.98) };
+        let flip = rng.random_bool(0.5) && w.stance != Stance::Building;
+        let width = scale * w.look.aspect() / self.aspect;
+        // A seated animal's body is drawn below its head.
+        let height = if w.stance == Stance::Head { scale * 1.5 } else { scale };
+        let area = Area { x0: x - width / 2.0, y0: y - height, x1: x + width / 2.0, y1: y };
+        let item = Item {
+            icon: w.icon.clone(),
+            x,
+            y,
+            scale,
+            flip,
+            stance: w.stance,
+            recolour: w.recolour,
+            prop: w.prop,
+        };
+        (item, area)
+    }
+}
+

@@ -1,0 +1,169 @@
+//! Illustrations: captions to pictures without a text-to-image model.
+//!
+//! Fluent emoji (MIT licence), chosen by the words of the caption and, where no table knows them,
+//! by the cosine of MiniLM embeddings, stand before a painted background that follows place,
+//! weather, season and time of day. The palette, the people's looks and the pets' coats are the
+//! album's, so its pictures read as one album. It is a fallback for machines without a
+//! text-to-image model, and whatever shows these pictures should call them illustrations.
+//!
+//! A picture is a function of the album's text, the seed and the photo's index alone: no call
+//! leaves anything behind that another could see, only caches of pure functions.
+
+mod colour;
+mod compose;
+mod icons;
+mod matcher;
+mod paint;
+mod reading;
+mod scene;
+mod setting;
+mod style;
+mod tables;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use image::RgbImage;
+
+pub use colour::Rgb;
+pub use icons::Recolour;
+pub use scene::{Background, Item, Scene, Season, Shot, TimeOfDay, Weather};
+pub use style::{AlbumStyle, AlbumText};
+pub use tables::Stance;
+
+use self::icons::Icons;
+use self::matcher::{Matcher, best};
+use self::reading::{Reading, Subject, read};
+use self::tables::Tables;
+use crate::embedder::Embedder;
+use crate::error::Result;
+
+/// Least cosine at which an icon stands for a phrase that no table knows.
+const ICON_COSINE: f32 = 0.52;
+
+/// Least cosine at which a caption without a place word is put into a place.
+const PLACE_COSINE: f32 = 0.38;
+
+/// Draws captions. Loading parses the icon file and embeds the icons' names; drawing is `&self`
+/// and may run on many threads.
+pub struct Illustrator {
+    tables: Tables,
+    icons: Icons,
+    names: Vec<String>,
+    /// Rows: icon names, then places, then palettes.
+    matcher: Matcher,
+}
+
+impl Illustrator {
+    /// Loads the icons of an iconify file (Fluent emoji flat). `cache` is where the embeddings of
+    /// the icons' names are kept between runs: public data, made again where it does not fit.
+    ///
+    /// # Errors
+    /// An icon file that is missing, malformed or of another set; a cache that cannot be written.
+    pub fn load(icons_json: &Path, embedder: Arc<Embedder>, cache: Option<&Path>) -> Result<Self> {
+        let tables = Tables::load()?;
+        let icons = Icons::load(icons_json, &tables)?;
+        let names: Vec<String> = icons.names().map(str::to_owned).collect();
+        let mut texts: Vec<String> = names.iter().map(|n| icons.text(n)).collect();
+        texts.extend(tables.places.values().map(|p| p.about.clone()));
+        texts.extend(tables.palettes.values().map(|p| p.mood.clone()));
+        let matcher = Matcher::new(embedder, &texts, cache)?;
+        Ok(Self { tables, icons, names, matcher })
+    }
+
+    /// The names of the icons that may be drawn, in order.
+    pub fn icon_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The icon nearest in meaning to `phrase` and the cosine between them.
+    ///
+    /// # Errors
+    /// Where the phrase cannot be embedded.
+    pub fn nearest_icon(&self, phrase: &str) -> Result<Option<(&str, f32)>> {
+        let all = self.matcher.similarities(phrase)?;
+        Ok(best(&all[..self.names.len()]).map(|(i, cosine)| (self.names[i].as_str(), cosine)))
+    }
+
+    /// What the photos of an album share: palette, people, pets, season, place.
+    ///
+    /// # Errors
+    /// Where the summary cannot be embedded.
+    pub fn plan_album(&self, album: &AlbumText) -> Result<AlbumStyle> {
+        let summary = self.read(album.summary)?;
+        let photos =
+            album.captions.iter().map(|c| self.read(c)).collect::<Result<Vec<Reading>>>()?;
+        let gist = if album.summary.trim().is_empty() {
+            album.captions.join(" ")
+        } else {
+            album.summary.to_owned()
+        };
+        let all = self.matcher.similarities(&gist)?;
+        let (n, m) = (self.names.len(), self.tables.places.len());
+        let place = self.like(&gist)?;
+        Ok(style::plan(album, &self.tables, &summary, &photos, &all[n + m..], place))
+    }
+
+    /// Plans photo number `photo` of an album, for a picture of `size` (width, height).
+    ///
+    /// # Errors
+    /// Where the caption cannot be embedded or an icon is damaged.
+    pub fn scene(
+        &self,
+        style: &AlbumStyle,
+        caption: &str,
+        photo: u64,
+        size: (u32, u32),
+    ) -> Result<Scene> {
+        let mut rng = style.stream("photo", photo);
+        let mut reading = self.read(caption)?;
+        // "They walk along the shore": the album's own people stand in for nobody by name.
+        let somebody = reading.mentions.iter().any(|m| {
+            setting::living(m, &self.icons) || matches!(&m.subject, Subject::Icon(_))
+        });
+        if !somebody {
+            reading.mentions.extend(style.recurring.iter().take(1).cloned());
+        }
+        let like = if reading.place.is_none() { self.like(caption)? } else { None };
+        let place = setting::place(&reading, style, &self.tables, &self.icons, like);
+        let background = setting::background(place, &reading, style, &self.tables, &mut rng);
+        let place = &self.tables.places[&background.place];
+        let aspect = size.0.max(1) as f32 / size.1.max(1) as f32;
+        compose::compose(background, place, &reading, style, &self.icons, aspect, &mut rng)
+    }
+
+    /// Draws photo number `photo` of an album at `size` (width, height) pixels.
+    ///
+    /// # Errors
+    /// As [`Illustrator::scene`]; also where a side of `size` is 0 or over 8192.
+    pub fn draw(
+        &self,
+        style: &AlbumStyle,
+        caption: &str,
+        photo: u64,
+        size: (u32, u32),
+    ) -> Result<RgbImage> {
+        let scene = self.scene(style, caption, photo, size)?;
+        paint::paint(&scene, style, &self.tables, &self.icons, size)
+    }
+
+    fn read(&self, text: &str) -> Result<Reading> {
+        let guess = |phrase: &str| -> Result<Option<String>> {
+            let near = self.nearest_icon(phrase)?;
+            Ok(near.filter(|(_, cosine)| *cosine >= ICON_COSINE).map(|(name, _)| name.to_owned()))
+        };
+        read(text, &self.tables, &guess)
+    }
+
+    /// The place whose description a text is most like, if any is near enough.
+    fn like(&self, text: &str) -> Result<Option<String>> {
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let n = self.names.len();
+        let all = self.matcher.similarities(text)?;
+        let near = best(&all[n..n + self.tables.places.len()]);
+        let near = near.filter(|(_, cosine)| *cosine >= PLACE_COSINE);
+        Ok(near.and_then(|(i, _)| self.tables.places.keys().nth(i)).cloned())
+    }
+}

@@ -1,0 +1,324 @@
+//! Reads a caption: who and what is in it, how many, in which colour, where and when.
+
+use super::tables::{Sense, Tables};
+use crate::error::Result;
+
+/// Subjects of one caption that are drawn; the rest would only crowd the picture.
+const MAX_MENTIONS: usize = 5;
+
+/// How many of a subject stand for a plural without a number ("dogs").
+const PLURAL: usize = 3;
+
+/// Most of one subject in a picture.
+const MAX_COUNT: usize = 6;
+
+/// Who or what is mentioned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A thing or an animal, by its icon.
+    Icon(String),
+    /// People, by their roles (`man`, `girl` ...) and what they do.
+    People { figures: Vec<String>, pose: Option<String> },
+}
+
+/// One mention of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mention {
+    pub(super) subject: Subject,
+    pub(super) count: usize,
+    pub(super) colour: Option<String>,
+    /// The caption is not sure ("perhaps a dog").
+    pub(super) hedged: bool,
+}
+
+/// What a caption says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) mentions: Vec<Mention>,
+    pub(super) place: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) weather: Option<String>,
+    pub(super) season: Option<String>,
+    pub(super) shot: Option<String>,
+    /// Colours of the picture as a whole ("mostly blue and grey").
+    pub(super) colours: Vec<String>,
+}
+
+/// Finds the icon for a phrase that no table knows.
+pub(super) type Guess<'a> = dyn Fn(&str) -> Result<Option<String>> + 'a;
+
+/// Reads `text`; `guess` is asked about words that no table knows.
+pub(super) fn read(text: &str, tables: &Tables, guess: &Guess) -> Result<Reading> {
+    let mut reader = Reader { tables, guess, clause: Clause::default(), out: Reading::default() };
+    let tokens = tokens(text);
+    let mut i = 0;
+    while i < tokens.len() {
+        i += reader.step(&tokens, i)?;
+    }
+    reader.end_clause()?;
+    let mut out = reader.out;
+    // What the caption is sure of comes first; the sort is stable.
+    out.mentions.sort_by_key(|m| m.hedged);
+    out.mentions.truncate(MAX_MENTIONS);
+    Ok(out)
+}
+
+/// Lower-case words; an empty word marks the end of a clause.
+pub(super) fn tokens(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for raw in text.split_whitespace() {
+        let mut word = String::new();
+        for c in raw.chars().flat_map(char::to_lowercase) {
+            if c.is_alphanumeric() {
+                word.push(c);
+            } else if c == '\'' || c == '\u{2019}' {
+                word.push('\'');
+            } else {
+                push_word(&mut out, &mut word);
+                if matches!(c, ',' | '.' | ';' | ':' | '!' | '?' | '(' | ')' | '\u{2014}') {
+                    out.push(String::new());
+                }
+            }
+        }
+        push_word(&mut out, &mut word);
+    }
+    out
+}
+
+fn push_word(out: &mut Vec<String>, word: &mut String) {
+    let bare = word.trim_matches('\'');
+    let bare = bare.strip_suffix("'s").unwrap_or(bare);
+    if !bare.is_empty() {
+        out.push(bare.to_owned());
+    }
+    word.clear();
+}
+
+/// Readings of a plural as a singular, the likeliest first.
+fn singulars(word: &str) -> Vec<String> {
+    const IRREGULAR: [(&str, &str); 16] = [
+        ("men", "man"),
+        ("women", "woman"),
+        ("geese", "goose"),
+        ("mice", "mouse"),
+        ("feet", "foot"),
+        ("oxen", "ox"),
+        ("wolves", "wolf"),
+        ("leaves", "leaf"),
+        ("knives", "knife"),
+        ("loaves", "loaf"),
+        ("calves", "calf"),
+        ("shelves", "shelf"),
+        ("scarves", "scarf"),
+        ("firemen", "fireman"),
+        ("fishermen", "fisherman"),
+        ("policemen", "policeman"),
+    ];
+    if let Some((_, one)) = IRREGULAR.iter().find(|(many, _)| *many == word) {
+        return vec![(*one).to_owned()];
+    }
+    let mut out = Vec::new();
+    if word.len() > 3 && !word.ends_with("ss") {
+        if let Some(stem) = word.strip_suffix("ies") {
+            out.push(format!("{stem}y"));
+        }
+        if let Some(stem) = word.strip_suffix('s') {
+            out.push(stem.to_owned());
+        }
+        if let Some(stem) = word.strip_suffix("es") {
+            out.push(stem.to_owned());
+        }
+    }
+    out
+}
+
+/// What has been read of the current clause and waits for its noun.
+#[derive(Default)]
+struct Clause {
+    count: Option<usize>,
+    colour: Option<String>,
+    /// A colour word that is also a thing's name ("an orange").
+    colour_thing: Option<String>,
+    unknown: Vec<String>,
+    /// After "mostly": colours are the picture's.
+    picture_colours: bool,
+    hedged: bool,
+    pose: Option<String>,
+}
+
+struct Reader<'a> {
+    tables: &'a Tables,
+    guess: &'a Guess<'a>,
+    clause: Clause,
+    out: Reading,
+}
+
+impl Reader<'_> {
+    /// Reads the longest known phrase at `i`, and returns its length in words.
+    fn step(&mut self, tokens: &[String], i: usize) -> Result<usize> {
+        let word = tokens[i].as_str();
+        if word.is_empty() {
+            self.end_clause()?;
+            return Ok(1);
+        }
+        match word {
+            "mostly" | "mainly" | "predominantly" => self.clause.picture_colours = true,
+            "perhaps" | "maybe" | "possibly" | "probably" | "likely" => self.clause.hedged = true,
+            _ => {}
+        }
+        let end = (i..tokens.len())
+            .take(self.tables.longest)
+            .take_while(|&j| !tokens[j].is_empty())
+            .last()
+            .unwrap_or(i);
+        for last in (i..=end).rev() {
+            let phrase = tokens[i..=last].join(" ");
+            let senses = self.tables.senses(&phrase);
+            if !senses.is_empty() {
+                self.take(senses, false)?;
+                return Ok(last + 1 - i);
+            }
+            let head = tokens[i..last].join(" ");
+            for one in singulars(&tokens[last]) {
+                let phrase = if head.is_empty() { one } else { format!("{head} {one}") };
+                let senses = self.tables.senses(&phrase);
+                if !senses.is_empty() {
+                    self.take(senses, true)?;
+                    return Ok(last + 1 - i);
+                }
+            }
+        }
+        self.clause.unknown.push(word.to_owned());
+        Ok(1)
+    }
+
+    fn take(&mut self, senses: &[Sense], plural: bool) -> Result<()> {
+        // "French horn" known, "Turkish lute" not: an unknown word before a known noun is its
+        // adjective, and only what stands before anything else is asked about.
+        let noun = senses.iter().any(|s| matches!(s, Sense::Icon(_) | Sense::People { .. }));
+        if noun && !matches!(senses[0], Sense::Colour(_)) {
+            self.clause.unknown.clear();
+        } else {
+            self.flush_unknown()?;
+        }
+        if let Sense::Colour(name) = &senses[0] {
+            self.take_colour(name, senses);
+            return Ok(());
+        }
+        let mut seen_noun = false;
+        for sense in senses {
+            match sense {
+                Sense::Stop => self.leave_colour(),
+                Sense::Time(name) => set(&mut self.out.time, name),
+                Sense::Weather(name) => set(&mut self.out.weather, name),
+                Sense::Season(name) => set(&mut self.out.season, name),
+                Sense::Shot(name) => set(&mut self.out.shot, name),
+                Sense::Place(name) => set(&mut self.out.place, name),
+                Sense::Number(n) => self.clause.count = Some(*n),
+                Sense::Pose(pose) => self.take_pose(pose),
+                Sense::Icon(icon) if !seen_noun => {
+                    seen_noun = true;
+                    self.mention(Subject::Icon(icon.clone()), plural);
+                }
+                Sense::People { figures, pose } if !seen_noun => {
+                    seen_noun = true;
+                    let pose = pose.clone().or_else(|| self.clause.pose.take());
+                    self.mention(Subject::People { figures: figures.clone(), pose }, plural);
+                }
+                Sense::Icon(_) | Sense::People { .. } | Sense::Colour(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_colour(&mut self, name: &str, senses: &[Sense]) {
+        if self.clause.picture_colours {
+            self.out.colours.push(name.to_owned());
+            return;
+        }
+        self.leave_colour();
+        self.clause.colour = Some(name.to_owned());
+        self.clause.colour_thing = senses.iter().find_map(|s| match s {
+            Sense::Icon(icon) => Some(icon.clone()),
+            _ => None,
+        });
+    }
+
+    /// A colour whose noun never came is a thing ("an orange") or the picture's own.
+    fn leave_colour(&mut self) {
+        if let Some(icon) = self.clause.colour_thing.take() {
+            self.clause.colour = None;
+            self.mention(Subject::Icon(icon), false);
+        } else if let Some(colour) = self.clause.colour.take() {
+            self.out.colours.push(colour);
+        }
+    }
+
+    /// What people do belongs to the people just named, or to those who come next.
+    fn take_pose(&mut self, pose: &str) {
+        for m in self.out.mentions.iter_mut().rev() {
+            if let Subject::People { pose: doing @ None, .. } = &mut m.subject {
+                *doing = Some(pose.to_owned());
+                return;
+            }
+        }
+        self.clause.pose = Some(pose.to_owned());
+    }
+
+    fn mention(&mut self, subject: Subject, plural: bool) {
+        let counted = self.clause.count.take();
+        // "a dogs" does not occur, but "a group of" + plural does: the larger number wins.
+        let count = match counted {
+            Some(1) | None if plural => PLURAL,
+            Some(n) => n.min(MAX_COUNT),
+            None => 1,
+        };
+        let colour = self.clause.colour.take();
+        self.clause.colour_thing = None;
+        if let Some(known) = self.out.mentions.iter_mut().find(|m| m.subject == subject) {
+            known.count = known.count.max(count);
+            return;
+        }
+        let hedged = self.clause.hedged;
+        self.out.mentions.push(Mention { subject, count, colour, hedged });
+    }
+
+    /// Asks about the words that no table knows: all of them, then the last, then the others.
+    fn flush_unknown(&mut self) -> Result<()> {
+        let words = std::mem::take(&mut self.clause.unknown);
+        let Some(last) = words.last() else { return Ok(()) };
+        let mut tries = vec![words.join(" ")];
+        if words.len() > 1 {
+            tries.push(last.clone());
+        }
+        for phrase in tries {
+            if let Some(icon) = (self.guess)(&phrase)? {
+                let plural = !singulars(last).is_empty() && last.ends_with('s');
+                self.mention(Subject::Icon(icon), plural);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn end_clause(&mut self) -> Result<()> {
+        self.flush_unknown()?;
+        self.leave_colour();
+        if let Some(pose) = self.clause.pose.take() {
+            let people = self.out.mentions.iter().any(|m| matches!(m.subject, Subject::People { .. }));
+            if !people {
+                let figures = vec!["person".to_owned()];
+                self.mention(Subject::People { figures, pose: Some(pose) }, false);
+            }
+        }
+        self.clause = Clause::default();
+        Ok(())
+    }
+}
+
+/// The first word on a matter decides.
+fn set(slot: &mut Option<String>, name: &str) {
+    if slot.is_none() {
+        *slot = Some(name.to_owned());
+    }
+}

@@ -1,0 +1,297 @@
+//! The renderer's public tables (`data/illustrate_*.toml`), read once when an [`Illustrator`] loads.
+//!
+//! [`Illustrator`]: super::Illustrator
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::colour::Rgb;
+use crate::error::{Result, VisionError};
+
+const ICONS: &str = include_str!("../../data/illustrate_icons.toml");
+const WORDS: &str = include_str!("../../data/illustrate_words.toml");
+const PLACES: &str = include_str!("../../data/illustrate_places.toml");
+const PALETTES: &str = include_str!("../../data/illustrate_palettes.toml");
+
+/// How an icon stands in a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stance {
+    /// On the ground, with a shadow.
+    Ground,
+    /// In the air.
+    Sky,
+    /// On the water's surface.
+    Float,
+    /// Under water.
+    Swim,
+    /// A thing laid on a table or held up close.
+    Table,
+    /// Large, behind the rest.
+    Building,
+    /// Grows from the ground.
+    Plant,
+    /// An animal's head: a body is drawn under it.
+    Head,
+    /// Cut off by the picture's lower edge.
+    Bust,
+}
+
+/// One group of the icon pool.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) theme: String,
+    pub(super) stance: Stance,
+    pub(super) place: String,
+    /// Icon name to its height in metres.
+    pub(super) icons: BTreeMap<String, f32>,
+}
+
+/// What stands at the horizon, or what an inner wall is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Far {
+    None,
+    Hills,
+    Mountains,
+    Dunes,
+    Skyline,
+    Houses,
+    Trees,
+    Treeline,
+    Sea,
+    Stands,
+    Tiles,
+    Plain,
+    Planks,
+    Shelves,
+    Columns,
+}
+
+/// What the lower part of the picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Ground {
+    None,
+    Grass,
+    Sand,
+    Snow,
+    Paving,
+    Road,
+    Water,
+    Earth,
+    Rails,
+    Pitch,
+    Boards,
+    Tiles,
+    Cloth,
+}
+
+/// The painter that a place needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Outdoor,
+    Room,
+    Table,
+    Stage,
+    Underwater,
+    Space,
+}
+
+/// A background.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    words: String,
+    pub(super) about: String,
+    pub(super) kind: Kind,
+    pub(super) far: Far,
+    pub(super) ground: Ground,
+    props: String,
+}
+
+impl Place {
+    /// The icons that may dress the scene.
+    pub(super) fn props(&self) -> Vec<&str> {
+        list(&self.props).collect()
+    }
+}
+
+/// An album's colours; see the head of `data/illustrate_palettes.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Palette {
+    pub(super) mood: String,
+    pub(super) sky: [Rgb; 2],
+    pub(super) dusk: [Rgb; 3],
+    pub(super) night: [Rgb; 2],
+    pub(super) far: [Rgb; 3],
+    pub(super) grass: Rgb,
+    pub(super) sand: Rgb,
+    pub(super) earth: Rgb,
+    pub(super) water: Rgb,
+    pub(super) stone: Rgb,
+    pub(super) wall: Rgb,
+    pub(super) floor: Rgb,
+    pub(super) cloth: Rgb,
+    pub(super) curtain: Rgb,
+    pub(super) accent: [Rgb; 3],
+    pub(super) tint: Rgb,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeopleRow {
+    words: String,
+    figures: String,
+    pose: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordsFile {
+    stop: String,
+    time: BTreeMap<String, String>,
+    weather: BTreeMap<String, String>,
+    season: BTreeMap<String, String>,
+    shot: BTreeMap<String, String>,
+    numbers: BTreeMap<String, String>,
+    colours: BTreeMap<String, String>,
+    people: Vec<PeopleRow>,
+    poses: BTreeMap<String, String>,
+    alias: BTreeMap<String, String>,
+}
+
+/// What a word or phrase means to the renderer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// Says nothing about the picture.
+    Stop,
+    /// Sets the time of day, by its name in the table.
+    Time(String),
+    /// Sets the weather.
+    Weather(String),
+    /// Sets the season.
+    Season(String),
+    /// Sets the camera's distance.
+    Shot(String),
+    /// Counts the next subject.
+    Number(usize),
+    /// Colours the next subject, or the picture.
+    Colour(String),
+    /// Names the place.
+    Place(String),
+    /// Names people, with what they do if the word says it.
+    People { figures: Vec<String>, pose: Option<String> },
+    /// Says what people do.
+    Pose(String),
+    /// Names an icon.
+    Icon(String),
+}
+
+/// All tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) places: BTreeMap<String, Place>,
+    pub(super) palettes: BTreeMap<String, Palette>,
+    senses: HashMap<String, Vec<Sense>>,
+    /// Words of the longest phrase.
+    pub(super) longest: usize,
+}
+
+impl Tables {
+    /// Reads the tables that are compiled in.
+    ///
+    /// # Errors
+    /// A table that does not parse: a mistake in this crate, not in its input.
+    pub(super) fn load() -> Result<Self> {
+        let groups: BTreeMap<String, Group> = parse("illustrate_icons.toml", ICONS)?;
+        let places: BTreeMap<String, Place> = parse("illustrate_places.toml", PLACES)?;
+        let palettes = parse("illustrate_palettes.toml", PALETTES)?;
+        let words: WordsFile = parse("illustrate_words.toml", WORDS)?;
+        let senses = senses(&words, &places, &groups);
+        let longest = senses.keys().map(|k| k.split(' ').count()).max().unwrap_or(1);
+        Ok(Self { groups, places, palettes, senses, longest })
+    }
+
+    /// The senses of a phrase in lower case (words parted by one space), the likeliest first.
+    pub(super) fn senses(&self, phrase: &str) -> &[Sense] {
+        self.senses.get(phrase).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| VisionError::Format {
+        path: PathBuf::from(name),
+        format: "renderer table",
+        offset: e.span().map_or(0, |s| s.start),
+        reason: e.message().to_owned(),
+    })
+}
+
+/// The entries of a comma-separated list, trimmed.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|w| !w.is_empty())
+}
+
+/// Tables that are read first win a word: a colour word is a colour before it is a fruit.
+fn senses(
+    words: &WordsFile,
+    places: &BTreeMap<String, Place>,
+    groups: &BTreeMap<String, Group>,
+) -> HashMap<String, Vec<Sense>> {
+    let mut all: HashMap<String, Vec<Sense>> = HashMap::new();
+    let mut put = |text: &str, sense: &dyn Fn() -> Sense| {
+        for word in list(text) {
+            // The reader sees words split at hyphens, so phrases are stored in that form.
+            let key = word.replace('-', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+            let entry = all.entry(key).or_default();
+            let sense = sense();
+            if !entry.contains(&sense) {
+                entry.push(sense);
+            }
+        }
+    };
+    for (name, w) in &words.time {
+        put(w, &|| Sense::Time(name.clone()));
+    }
+    for (name, w) in &words.weather {
+        put(w, &|| Sense::Weather(name.clone()));
+    }
+    for (name, w) in &words.season {
+        put(w, &|| Sense::Season(name.clone()));
+    }
+    for (name, w) in &words.shot {
+        put(w, &|| Sense::Shot(name.clone()));
+    }
+    for (number, w) in &words.numbers {
+        let n = number.parse().unwrap_or(1);
+        put(w, &|| Sense::Number(n));
+    }
+    for (name, w) in &words.colours {
+        put(w, &|| Sense::Colour(name.clone()));
+    }
+    for row in &words.people {
+        let figures: Vec<String> = list(&row.figures).map(str::to_owned).collect();
+        put(&row.words, &|| Sense::People { figures: figures.clone(), pose: row.pose.clone() });
+    }
+    for (pose, w) in &words.poses {
+        put(w, &|| Sense::Pose(pose.clone()));
+    }
+    for (name, place) in places {
+        put(&place.words, &|| Sense::Place(name.clone()));
+    }
+    for (icon, w) in &words.alias {
+        put(w, &|| Sense::Icon(icon.clone()));
+    }
+    for icon in groups.values().flat_map(|g| g.icons.keys()) {
+        put(icon, &|| Sense::Icon(icon.clone()));
+    }
+    put(&words.stop, &|| Sense::Stop);
+    all
+}
