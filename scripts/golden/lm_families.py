@@ -218,7 +218,7 @@ def write(family):
     randomise(model, generator)
     folder = GOLDEN / family
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
+    for old in folder.glob("*.safetensors"):
         old.unlink()
     model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
     (folder / "generation_config.json").unlink(missing_ok=True)

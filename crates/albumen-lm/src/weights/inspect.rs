@@ -1,0 +1,90 @@
+//! What a checkpoint is, without reading its weights.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::error::LoadError;
+use super::names;
+use super::source;
+use crate::config::ModelConfig;
+use crate::error::LmError;
+use crate::tokenizer::Tokenizer;
+
+/// A checkpoint's description, for people and for `--json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    /// The directory or file.
+    pub path: PathBuf,
+    /// `safetensors` or `gguf`.
+    pub format: &'static str,
+    /// Size of the weight files.
+    pub size_bytes: u64,
+    /// Family, shape and features.
+    pub config: ModelConfig,
+    /// Numbers in the model; a tied head counts once.
+    pub parameter_count: usize,
+    /// How many of the model's tensors are stored in each number format.
+    pub dtypes: BTreeMap<String, usize>,
+    /// Tensors of the file that the model does not use.
+    pub unused_tensors: Vec<String>,
+    /// Memory of the frozen weights in f32.
+    pub f32_bytes: u64,
+    /// Whether the engine can train adapters on it.
+    pub trainable: bool,
+    /// Why it cannot be trained, with what would mend it.
+    pub obstacles: Vec<String>,
+}
+
+/// Describes a checkpoint. What stands in the way of training is part of the description.
+///
+/// # Errors
+/// [`LmError::Load`] where not even the configuration and the list of tensors can be read, and for
+/// an architecture that is not supported.
+pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
+    let (config, source) = super::open(path)?;
+    let source = source.as_ref();
+    let mut dtypes = BTreeMap::new();
+    let mut obstacles = Vec::new();
+    let mut used = std::collections::HashSet::new();
+    for wanted in names::all(&config, source.naming()) {
+        if let Some((_, dtype)) = source.describe(&wanted.name) {
+            *dtypes.entry(dtype).or_insert(0) += 1;
+        }
+        match source::check(source, &wanted) {
+            Ok(()) => {}
+            Err(LoadError::MissingTensor { name, .. }) => {
+                obstacles.push(format!("tensor {name} is missing"))
+            }
+            Err(other) => obstacles.push(other.to_string()),
+        }
+        used.insert(wanted.name);
+    }
+    if let Err(error) = Tokenizer::load(path) {
+        obstacles.push(error.to_string());
+    }
+    let mut unused_tensors: Vec<_> = source
+        .names()
+        .into_iter()
+        .filter(|n| !used.contains(*n))
+        .map(str::to_owned)
+        .collect();
+    unused_tensors.sort_unstable();
+    let parameter_count = config.parameter_count();
+    Ok(Inspection {
+        path: path.into(),
+        format: match source.naming() {
+            names::Naming::HuggingFace => "safetensors",
+            names::Naming::Gguf => "gguf",
+        },
+        size_bytes: source.bytes(),
+        parameter_count,
+        dtypes,
+        unused_tensors,
+        f32_bytes: 4 * parameter_count as u64,
+        trainable: obstacles.is_empty(),
+        obstacles,
+        config,
+    })
+}

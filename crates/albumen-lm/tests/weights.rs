@@ -1,0 +1,457 @@
+//! Loading checkpoints: both formats give the same numbers, and nothing bad gets in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use albumen_lm::config::{Rope, RopeScaling};
+use albumen_lm::weights::{LayerWeights, LoadError, inspect};
+use albumen_lm::{Family, LmError, Weights};
+use serde::Deserialize;
+
+mod common;
+use common::golden;
+
+fn load(path: &Path) -> Result<Weights, LoadError> {
+    Weights::load(path).map_err(|e| match e {
+        LmError::Load(e) => e,
+        other => panic!("{other}"),
+    })
+}
+
+/// Everything a layer holds, in one order.
+fn vectors(layer: &LayerWeights) -> Vec<&Vec<f32>> {
+    let l = layer;
+    let optional = [
+        &l.q_bias,
+        &l.k_bias,
+        &l.v_bias,
+        &l.o_bias,
+        &l.gate_bias,
+        &l.up_bias,
+        &l.down_bias,
+        &l.q_norm,
+        &l.k_norm,
+        &l.attention_output_norm,
+        &l.mlp_output_norm,
+    ];
+    let always = [
+        &l.input_norm,
+        &l.mlp_norm,
+        &l.q,
+        &l.k,
+        &l.v,
+        &l.o,
+        &l.gate,
+        &l.up,
+        &l.down,
+    ];
+    always
+        .into_iter()
+        .chain(optional.into_iter().flatten())
+        .collect()
+}
+
+#[test]
+fn every_family_loads_with_its_features() {
+    for (name, family) in [
+        ("llama", Family::Llama),
+        ("llama3", Family::Llama),
+        ("mistral", Family::Mistral),
+        ("qwen2", Family::Qwen2),
+        ("qwen3", Family::Qwen3),
+        ("gemma2", Family::Gemma2),
+        ("gemma3", Family::Gemma3),
+    ] {
+        let weights = load(&golden(name)).unwrap();
+        let c = &weights.config;
+        assert_eq!(c.family, family, "{name}");
+        assert_eq!(c.qkv_bias, matches!(name, "llama3" | "qwen2"), "{name}");
+        assert_eq!(c.o_bias, name == "llama3", "{name}");
+        assert_eq!(c.mlp_bias, name == "llama3", "{name}");
+        assert_eq!(c.qk_norm, matches!(name, "qwen3" | "gemma3"), "{name}");
+        assert_eq!(
+            c.tie_word_embeddings,
+            !matches!(name, "llama3" | "mistral"),
+            "{name}"
+        );
+        assert_eq!(weights.head.is_some(), !c.tie_word_embeddings, "{name}");
+        let windows: Vec<_> = c.attention.iter().map(|a| a.window).collect();
+        let wanted = match name {
+            "mistral" => vec![Some(5), Some(5)],
+            "qwen2" => vec![None, Some(4)],
+            "gemma2" | "gemma3" => vec![Some(4), None],
+            _ => vec![None; c.num_layers],
+        };
+        assert_eq!(windows, wanted, "{name}");
+        let held: usize = weights.layers.iter().flat_map(vectors).map(Vec::len).sum();
+        let outer = weights.embedding.len()
+            + weights.final_norm.len()
+            + weights.head.as_ref().map_or(0, Vec::len);
+        assert_eq!(held + outer, c.parameter_count(), "{name}");
+        // Gemma stores a norm's factor less one, around 0; every family's factors are around 1.
+        let mean = weights.final_norm.iter().sum::<f32>() / weights.final_norm.len() as f32;
+        assert!((mean - 1.0).abs() < 0.2, "{name}: {mean}");
+    }
+    let scaling =
+        |name: &str, layer: usize| load(&golden(name)).unwrap().config.attention[layer].rope;
+    assert_eq!(
+        scaling("mistral", 0).scaling,
+        RopeScaling::Linear { factor: 2.0 }
+    );
+    assert!(matches!(
+        scaling("llama3", 1).scaling,
+        RopeScaling::Llama3 {
+            original_max_position: 32.0,
+            ..
+        }
+    ));
+    assert_eq!(
+        scaling("gemma3", 0),
+        Rope {
+            theta: 1e4,
+            scaling: RopeScaling::None
+        }
+    );
+    assert_eq!(
+        scaling("gemma3", 1),
+        Rope {
+            theta: 1e6,
+            scaling: RopeScaling::Linear { factor: 8.0 }
+        }
+    );
+}
+
+#[test]
+fn gguf_and_safetensors_hold_the_same_model() {
+    for name in ["llama", "gemma2", "gemma3"] {
+        let (ours, theirs) = (
+            load(&golden(name)).unwrap(),
+            load(&golden(name).join("model.gguf")).unwrap(),
+        );
+        let mut config = theirs.config.clone();
+        // The two things that GGUF does not say as exactly: eps in f32, and Gemma's query scale.
+        assert!((config.rms_norm_eps / ours.config.rms_norm_eps - 1.0).abs() < 1e-6);
+        config.rms_norm_eps = ours.config.rms_norm_eps;
+        if name != "llama" {
+            config.attention_scale = ours.config.attention_scale;
+        }
+        assert_eq!(config, ours.config);
+        assert_eq!(theirs.embedding, ours.embedding);
+        assert_eq!(theirs.final_norm, ours.final_norm);
+        for (a, b) in theirs.layers.iter().zip(&ours.layers) {
+            assert_eq!(vectors(a), vectors(b), "{name}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Facts {
+    r#type: String,
+    head: Vec<f64>,
+    tail: Vec<f64>,
+    squares: f64,
+    weighted: f64,
+}
+
+#[test]
+fn every_quantised_type_reads_as_the_reference_reads_it() {
+    let weights = load(&golden("quantised.gguf")).unwrap();
+    let text = std::fs::read_to_string(golden("quantised.json")).unwrap();
+    let facts: BTreeMap<String, Facts> = serde_json::from_str(&text).unwrap();
+    for (name, wanted) in &facts {
+        let values = match name.strip_prefix("blk.").and_then(|n| n.split_once('.')) {
+            None if name == "output" => weights.head.as_ref().unwrap(),
+            None => &weights.embedding,
+            Some((layer, part)) => {
+                let layer = &weights.layers[layer.parse::<usize>().unwrap()];
+                match part {
+                    "attn_q" => &layer.q,
+                    "attn_k" => &layer.k,
+                    "attn_v" => &layer.v,
+                    "attn_output" => &layer.o,
+                    "ffn_gate" => &layer.gate,
+                    "ffn_up" => &layer.up,
+                    _ => &layer.down,
+                }
+            }
+        };
+        let same = |found: f64, wanted: f64, scale: f64| {
+            assert!(
+                (found - wanted).abs() <= 1e-5 * scale,
+                "{name}: {found} for {wanted}"
+            );
+        };
+        let sum = |f: &dyn Fn(usize, f64) -> f64| {
+            values
+                .iter()
+                .enumerate()
+                .map(|(i, v)| f(i, f64::from(*v)))
+                .sum::<f64>()
+        };
+        same(sum(&|_, v| v * v), wanted.squares, wanted.squares);
+        same(
+            sum(&|i, v| v * (i as f64).cos()),
+            wanted.weighted,
+            wanted.squares.sqrt(),
+        );
+        for (found, wanted) in values
+            .iter()
+            .zip(&wanted.head)
+            .chain(values[values.len() - 4..].iter().zip(&wanted.tail))
+        {
+            same(f64::from(*found), *wanted, wanted.abs().max(1e-3));
+        }
+    }
+    let types: std::collections::BTreeSet<_> = facts.values().map(|f| f.r#type.as_str()).collect();
+    assert_eq!(types.len(), 13);
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.gguf");
+    let gguf = std::fs::read(golden("quantised.gguf")).unwrap();
+    // Every byte of the header's start, then ever larger steps.
+    let cuts = |len: usize| (0..200).chain((200..len).step_by(997)).chain([len - 1]);
+    for len in cuts(gguf.len()) {
+        std::fs::write(&path, &gguf[..len]).unwrap();
+        let error = load(&path)
+            .err()
+            .unwrap_or_else(|| panic!("{len} of {} bytes load", gguf.len()))
+            .to_string();
+        assert!(error.contains("cut short"), "{len}: {error}");
+    }
+    std::fs::copy(
+        golden("qwen3/config.json"),
+        folder.path().join("config.json"),
+    )
+    .unwrap();
+    let whole = std::fs::read(golden("qwen3/model.safetensors")).unwrap();
+    for len in cuts(whole.len()) {
+        std::fs::write(folder.path().join("model.safetensors"), &whole[..len]).unwrap();
+        let error = load(folder.path())
+            .err()
+            .unwrap_or_else(|| panic!("{len} bytes load"))
+            .to_string();
+        assert!(error.contains("cut short"), "{len}: {error}");
+    }
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(
+        golden("qwen3/config.json"),
+        folder.path().join("config.json"),
+    )
+    .unwrap();
+    for (source, target) in [
+        ("quantised.gguf", "bad.gguf"),
+        ("qwen3/model.safetensors", "model.safetensors"),
+    ] {
+        let whole = std::fs::read(golden(source)).unwrap();
+        let target = folder.path().join(target);
+        let checkpoint = if source.ends_with("gguf") {
+            target.as_path()
+        } else {
+            folder.path()
+        };
+        for step in 0..600_usize {
+            let mut bytes = whole.clone();
+            // Headers are in the first few kilobytes; one to eight bytes are overwritten.
+            let at = (step * 13) % 4000;
+            let value = [0x00, 0xff, 0x7f, 0x80][step % 4];
+            bytes[at..at + 1 + step % 8].fill(value);
+            std::fs::write(&target, bytes).unwrap();
+            // Some damage cannot be noticed (a flipped bit in a weight); a panic fails the test.
+            drop(load(checkpoint));
+            drop(inspect(checkpoint));
+        }
+    }
+    let mut bytes = std::fs::read(golden("quantised.gguf")).unwrap();
+    let key = b"qwen3.block_count";
+    let at = bytes.windows(key.len()).position(|w| w == key).unwrap();
+    bytes[at..at + key.len()].copy_from_slice(b"general.alignment");
+    bytes[at + key.len() + 4..at + key.len() + 8].fill(0);
+    let path = folder.path().join("aligned.gguf");
+    std::fs::write(&path, bytes).unwrap();
+    assert!(
+        load(&path)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("general.alignment is 0")
+    );
+}
+
+/// A copy of a golden directory whose config.json has one key changed.
+fn with_config(name: &str, key: &str, value: serde_json::Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(golden(name).join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    config[key] = value;
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    std::fs::copy(
+        golden(name).join("model.safetensors"),
+        folder.path().join("model.safetensors"),
+    )
+    .unwrap();
+    folder
+}
+
+#[test]
+fn every_refusal_says_what_and_where() {
+    let refusal = |name: &str, key: &str, value: serde_json::Value| {
+        let folder = with_config(name, key, value);
+        load(folder.path()).err().expect("refused").to_string()
+    };
+    let wanted = [
+        (
+            refusal("llama", "architectures", ["BloomForCausalLM"].into()),
+            "the architecture is BloomForCausalLM; supported are LlamaForCausalLM, MistralForCausalLM,",
+        ),
+        (
+            refusal("llama", "num_hidden_layers", 4.into()),
+            "has no tensor model.layers.3.",
+        ),
+        (
+            refusal("llama", "intermediate_size", 64.into()),
+            "mlp.gate_proj.weight has shape [56, 48], but the configuration needs [64, 48]",
+        ),
+        (
+            refusal("llama", "num_key_value_heads", 3.into()),
+            "4 query heads cannot share 3 key/value heads",
+        ),
+        (
+            refusal("llama", "num_attention_heads", 0.into()),
+            "num_attention_heads is 0",
+        ),
+        (refusal("llama", "vocab_size", (-3).into()), "invalid value"),
+        (
+            refusal("llama", "vocab_size", u64::MAX.into()),
+            "vocab_size is 18446744073709551615; it must be 1 to",
+        ),
+        (
+            refusal("llama", "hidden_act", "relu".into()),
+            "the activation \"relu\"",
+        ),
+        (
+            refusal("llama", "rms_norm_eps", 0.into()),
+            "rms_norm_eps is 0; it must be positive",
+        ),
+        (
+            refusal(
+                "llama",
+                "rope_parameters",
+                serde_json::json!({"rope_type": "yarn", "factor": 4.0}),
+            ),
+            "rope scaling of type \"yarn\"; known are",
+        ),
+        (
+            refusal(
+                "qwen2",
+                "layer_types",
+                ["chunked_attention", "full_attention"].into(),
+            ),
+            "layer_types has \"chunked_attention\"",
+        ),
+    ];
+    for (found, part) in wanted {
+        assert!(found.contains(part), "{found}\nhas not: {part}");
+    }
+}
+
+#[test]
+fn missing_and_foreign_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |path: &Path| load(path).err().expect("refused").to_string();
+    assert!(message(&folder.path().join("nowhere")).contains("cannot read"));
+    assert!(message(folder.path()).contains("has no config.json"));
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "hello").unwrap();
+    assert!(message(&text).contains("is not a checkpoint: give a .gguf file"));
+    std::fs::write(folder.path().join("config.json"), "{").unwrap();
+    assert!(message(folder.path()).contains("it is not JSON"));
+    std::fs::copy(
+        golden("llama3/config.json"),
+        folder.path().join("config.json"),
+    )
+    .unwrap();
+    assert!(
+        message(folder.path()).contains("has no model.safetensors or model.safetensors.index.json")
+    );
+    let index = folder.path().join("model.safetensors.index.json");
+    std::fs::copy(golden("llama3/model.safetensors.index.json"), &index).unwrap();
+    assert!(message(folder.path()).contains("has no model-00001-of-00005.safetensors"));
+    std::fs::write(&index, r#"{"weight_map": {"a": "../../etc/passwd"}}"#).unwrap();
+    assert!(message(folder.path()).contains("outside its directory"));
+}
+
+#[test]
+fn inspection_describes_and_names_obstacles() {
+    let found = inspect(&golden("quantised.gguf")).unwrap();
+    assert_eq!((found.format, found.config.family), ("gguf", Family::Qwen3));
+    assert_eq!(found.dtypes["Q4K"], 1);
+    assert!(!found.trainable);
+    assert!(
+        found
+            .obstacles
+            .iter()
+            .any(|o| o.contains("holds no tokenizer")),
+        "{:?}",
+        found.obstacles
+    );
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["config"]["family"], "qwen3");
+    assert_eq!(
+        json["f32_bytes"].as_u64(),
+        Some(4 * found.parameter_count as u64)
+    );
+
+    let folder = with_config("llama", "intermediate_size", 64.into());
+    let found = inspect(folder.path()).unwrap();
+    assert!(
+        found
+            .obstacles
+            .iter()
+            .any(|o| o.contains("mlp.up_proj.weight has shape [56, 48]")),
+        "{:?}",
+        found.obstacles
+    );
+}
+
+#[test]
+fn frequencies_follow_the_published_scalings() {
+    let plain = Rope {
+        theta: 5e5,
+        scaling: RopeScaling::None,
+    };
+    let scaled = Rope {
+        scaling: RopeScaling::Llama3 {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position: 8192.0,
+        },
+        ..plain
+    };
+    let divisors: Vec<f64> = plain
+        .frequencies(128)
+        .iter()
+        .zip(scaled.frequencies(128))
+        .map(|(p, s)| p / s)
+        .collect();
+    // Llama 3.1's own: short wavelengths kept, long ones divided by 8, a ramp between.
+    assert_eq!(divisors[0], 1.0);
+    assert!((divisors[63] - 8.0).abs() < 1e-12);
+    assert!(divisors.is_sorted());
+    assert!(divisors.iter().any(|d| *d > 1.5 && *d < 7.5));
+    assert_eq!(
+        Rope {
+            scaling: RopeScaling::Linear { factor: 4.0 },
+            ..plain
+        }
+        .frequencies(8)[0],
+        0.25
+    );
+}
