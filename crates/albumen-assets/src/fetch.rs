@@ -127,12 +127,11 @@ impl<'a> Fetcher<'a> {
         progress(Progress::Checking(pin));
         let mut outcome = Outcome::Intact;
         if status::state(self.home, pin, Check::Hash)? != State::Present {
-            let package = match self.downloaded(pin)? {
-                Some(package) => package,
-                None => {
-                    progress(Progress::Downloading(pin));
-                    self.download(pin)?
-                }
+            let package = if let Some(package) = self.downloaded(pin)? {
+                package
+            } else {
+                progress(Progress::Downloading(pin));
+                self.download(pin)?
             };
             progress(Progress::Unpacking(pin));
             match pin.contents {

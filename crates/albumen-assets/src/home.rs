@@ -1,6 +1,7 @@
 //! Where assets lie on this machine.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
@@ -18,11 +19,11 @@ impl Home {
     /// # Errors
     /// [`Error::NoHome`] if none of the variables is set.
     pub fn locate() -> Result<Self> {
-        let var = |name| {
-            env::var_os(name)
-                .filter(|v| !v.is_empty())
-                .map(PathBuf::from)
-        };
+        Self::locate_with(|name| env::var_os(name))
+    }
+
+    fn locate_with(var: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let var = |name| var(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         if let Some(root) = var("ALBUMEN_HOME") {
             let root = std::path::absolute(&root).map_err(Error::io("resolve", &root))?;
             return Ok(Self { root });
@@ -80,5 +81,39 @@ impl Home {
     /// Packages wait here until they are unpacked; one brought by hand is found here too.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn located(vars: &[(&str, &str)]) -> Option<PathBuf> {
+        let var = |name: &str| vars.iter().find(|v| v.0 == name).map(|v| v.1.into());
+        Home::locate_with(var).ok().map(|home| home.root)
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_wins() {
+        let all = [
+            ("ALBUMEN_HOME", "/a"),
+            ("XDG_CACHE_HOME", "/x"),
+            ("HOME", "/h"),
+        ];
+        assert_eq!(located(&all), Some("/a".into()));
+        assert_eq!(located(&all[1..]), Some("/x/albumen".into()));
+        assert_eq!(located(&all[2..]), Some("/h/.cache/albumen".into()));
+        let odd = [
+            ("ALBUMEN_HOME", ""),
+            ("XDG_CACHE_HOME", "relative"),
+            ("HOME", "/h"),
+        ];
+        assert_eq!(located(&odd), Some("/h/.cache/albumen".into()));
+        assert_eq!(located(&[]), None);
+        let here = env::current_dir().unwrap();
+        assert_eq!(
+            located(&[("ALBUMEN_HOME", "cache")]),
+            Some(here.join("cache"))
+        );
     }
 }

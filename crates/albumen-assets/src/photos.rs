@@ -67,7 +67,10 @@ const NOT_A_PHOTO: &[&str] = &["home-erasers"];
 /// # Errors
 /// What is wrong with the container, in words.
 pub(crate) fn free_photos(container: &[u8]) -> Result<Vec<(Attribution, Vec<u8>)>, String> {
-    let wanted = |path: &str| path.ends_with(".webp") || path.ends_with("/README");
+    let wanted = |path: &str| {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        file == "README" || file.strip_suffix(".webp").is_some()
+    };
     let entries = read_rcc(container, &wanted)?;
     let credits = credits(&entries);
     let mut photos = Vec::new();
@@ -261,4 +264,112 @@ pub fn read_attribution(path: &Path) -> Result<Vec<Attribution>> {
         })
     };
     lines.enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unpack::test_container;
+
+    const DIR: &str = "gcompris/src/activities/explore_farm_animals/resource/animals";
+
+    /// Ids and licences of what is taken from a container with these pictures and this README.
+    fn taken(files: &[&str], readme: &str) -> Vec<(String, String)> {
+        let mut all: Vec<(&str, &[u8])> = files.iter().map(|f| (*f, &b"RIFF"[..])).collect();
+        all.push(("README", readme.as_bytes()));
+        let photos = free_photos(&test_container(DIR, &all)).unwrap();
+        photos.into_iter().map(|(a, _)| (a.id, a.licence)).collect()
+    }
+
+    fn credit(licence: &str, files: &str) -> String {
+        format!("Copyright: A\nSource: commons\nLicense: {licence}\nFiles:{files}\n\n")
+    }
+
+    #[test]
+    fn only_public_domain_and_cc0_are_taken() {
+        for (licence, kept) in [
+            ("Public Domain", Some("Public Domain")),
+            ("Public domain", Some("Public Domain")),
+            ("CC0-1.0", Some("CC0-1.0")),
+            ("CC0", None),
+            ("CC-BY-SA 4.0", None),
+            ("CC-BY-2.0", None),
+            ("GPLv2+", None),
+            ("Public Domain in some countries", None),
+            ("not Public Domain", None),
+            ("", None),
+        ] {
+            let got = taken(&["cow.webp"], &credit(licence, " cow.webp"));
+            assert_eq!(got.first().map(|p| p.1.as_str()), kept, "{licence}");
+        }
+    }
+
+    #[test]
+    fn a_photo_without_a_clear_licence_line_is_left() {
+        let free = credit("CC0-1.0", " cow.webp");
+        assert_eq!(taken(&["cow.webp"], &free).len(), 1);
+        for readme in [
+            String::new(),
+            // Misspelt file, no author, no source.
+            credit("CC0-1.0", " cov.webp"),
+            free.replace("Copyright: A\n", ""),
+            free.replace("Source: commons\n", ""),
+            // Another paragraph says otherwise.
+            format!("{free}{}", credit("CC-BY-SA 4.0", " cow.webp")),
+            // The licence belongs to the paragraph before.
+            "License: CC0-1.0\n\nCopyright: A\nSource: x\nFiles: cow.webp".into(),
+        ] {
+            assert_eq!(taken(&["cow.webp"], &readme), [], "{readme}");
+        }
+    }
+
+    #[test]
+    fn paragraphs_may_order_their_fields_and_list_files_over_lines() {
+        let readme = "Files:\n  cow.webp\n  redPig_2.webp\nLicense:  CC0-1.0\nComments: cropped, sharpened\n\
+                      Source: https://example.org/a:b\nCopyright: A  B\r\n\r\n";
+        let all = [
+            ("cow.webp", &b"1"[..]),
+            ("redPig_2.webp", b"2"),
+            ("README", readme.as_bytes()),
+        ];
+        let photos = free_photos(&test_container(DIR, &all)).unwrap();
+        let (a, b) = (&photos[0].0, &photos[1].0);
+        assert_eq!(
+            (a.id.as_str(), b.id.as_str()),
+            ("farm-cow", "farm-red-pig-2")
+        );
+        assert_eq!(
+            (a.author.as_str(), a.source.as_str()),
+            ("A B", "https://example.org/a:b")
+        );
+        assert_eq!(
+            (a.changes.as_str(), a.size_bytes),
+            ("cropped, sharpened", 1)
+        );
+        assert_eq!(a.package_path, format!("{DIR}/cow.webp"));
+    }
+
+    #[test]
+    fn the_table_survives_the_round_trip() {
+        let all = [
+            ("b.webp", &b"1"[..]),
+            ("a.webp", b"2"),
+            ("README", credit("CC0-1.0", "\na.webp\nb.webp").as_bytes()),
+        ]
+        .map(|(f, b)| (f, b.to_vec()));
+        let all: Vec<(&str, &[u8])> = all.iter().map(|(f, b)| (*f, &b[..])).collect();
+        let photos = free_photos(&test_container(DIR, &all)).unwrap();
+        let mut rows: Vec<Attribution> = photos.into_iter().map(|(a, _)| a).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("attribution.tsv");
+        std::fs::write(&path, write_table(&mut rows)).unwrap();
+        assert_eq!(rows[0].id, "farm-a");
+        assert_eq!(read_attribution(&path).unwrap(), rows);
+
+        std::fs::write(&path, format!("{HEADER}\na\tb\n")).unwrap();
+        let message = read_attribution(&path).unwrap_err().to_string();
+        assert!(message.ends_with(
+            "attribution.tsv, line 2: a row has eight cells; run `albumen assets fetch` to mend it"
+        ));
+    }
 }

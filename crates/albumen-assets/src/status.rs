@@ -73,17 +73,18 @@ pub(crate) fn state(home: &Home, pin: &Pin, check: Check) -> Result<State> {
     let mut wrong = None;
     for (file, expected) in expected_files(home, pin)? {
         let path = dir.join(&file);
-        let reason = if !path.is_file() {
-            "is not there".to_owned()
-        } else {
+        let reason = if path.is_file() {
             present += 1;
-            match Fingerprint::of_file(&path)? {
-                found if found == expected => continue,
-                found => format!(
-                    "has {} bytes with SHA-256 {}, not {} bytes with SHA-256 {}",
-                    found.size_bytes, found.sha256, expected.size_bytes, expected.sha256
-                ),
+            let found = Fingerprint::of_file(&path)?;
+            if found == expected {
+                continue;
             }
+            format!(
+                "has {} bytes with SHA-256 {}, not {} bytes with SHA-256 {}",
+                found.size_bytes, found.sha256, expected.size_bytes, expected.sha256
+            )
+        } else {
+            "is not there".to_owned()
         };
         wrong.get_or_insert((file, reason));
     }
@@ -171,4 +172,71 @@ pub(crate) fn stamp(home: &Home, pin: &Pin) -> Result<()> {
         source: e.into(),
     })?;
     files::write_bytes(&path, &json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Client, FilePin};
+
+    #[test]
+    fn the_stamp_is_believed_until_a_file_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        let files = [FilePin {
+            entry: "a",
+            file: "a",
+            size_bytes: 3,
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        }];
+        let mut pin = Pin {
+            asset: "x",
+            contents: Contents::Files(Box::leak(Box::new(files))),
+            ..PINS[0]
+        };
+        assert_eq!(pin.client, Client::Pip);
+        let (quick, full) = (Check::Stamp, Check::Hash);
+        assert_eq!(state(&home, &pin, quick).unwrap(), State::Missing);
+        let path = home.path("x", "a");
+        files::write_bytes(&path, b"abc").unwrap();
+        assert_eq!(
+            state(&home, &pin, quick).unwrap(),
+            State::Present,
+            "no stamp: hashes are checked"
+        );
+        stamp(&home, &pin).unwrap();
+
+        // Damage that leaves size and time alone is seen by the full check only.
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, b"abd").unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(modified)
+            .unwrap();
+        assert_eq!(state(&home, &pin, quick).unwrap(), State::Present);
+        assert!(matches!(
+            state(&home, &pin, full).unwrap(),
+            State::Corrupt { .. }
+        ));
+        // Anything else voids the stamp.
+        fs::write(&path, b"abcd").unwrap();
+        let State::Corrupt { file, reason } = state(&home, &pin, quick).unwrap() else {
+            panic!()
+        };
+        assert_eq!(file, "a");
+        assert!(
+            reason.starts_with("has 4 bytes with SHA-256 88d4266f"),
+            "{reason}"
+        );
+        files::write_bytes(&path, b"abc").unwrap();
+        stamp(&home, &pin).unwrap();
+        pin.sha256 = "another package";
+        assert!(
+            !Stamp::read(&home.asset_dir("x"))
+                .unwrap()
+                .holds(&pin, &home.asset_dir("x"))
+        );
+    }
 }

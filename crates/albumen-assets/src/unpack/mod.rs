@@ -6,6 +6,7 @@ mod rcc;
 mod tgz;
 mod wheel;
 
+use std::fmt::Display;
 use std::io::Read;
 use std::path::{Component, Path};
 
@@ -54,7 +55,7 @@ pub(crate) fn name(package: &Path) -> String {
         .into_owned()
 }
 
-fn broken(package: &Path, reason: impl ToString) -> Error {
+fn broken(package: &Path, reason: impl Display) -> Error {
     Error::Unpack {
         package: name(package),
         reason: reason.to_string(),
@@ -91,4 +92,14 @@ fn visit_tar(
         }
     }
     Ok(())
+}
+
+/// A container of Qt resources with one folder, for the tests of other modules.
+#[cfg(test)]
+pub(crate) fn test_container(dir: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(f, b)| (*f, *b, rcc::tests::Store::Zlib))
+        .collect();
+    rcc::tests::container(2, dir, &files)
 }

@@ -162,3 +162,166 @@ impl<'a> Bytes<'a> {
         Ok(u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// How a test stores an entry.
+    #[derive(Clone, Copy)]
+    pub(crate) enum Store {
+        Plain,
+        Zlib,
+        Zstd,
+    }
+
+    /// A container with one folder `dir` that holds the files.
+    pub(crate) fn container(version: u32, dir: &str, files: &[(&str, &[u8], Store)]) -> Vec<u8> {
+        let (mut tree, mut names, mut data) = (Vec::new(), Vec::new(), Vec::new());
+        let name = |text: &str, names: &mut Vec<u8>| {
+            let at = names.len() as u32;
+            let units: Vec<u16> = text.encode_utf16().collect();
+            names.extend((units.len() as u16).to_be_bytes());
+            names.extend([0; 4]);
+            names.extend(units.iter().flat_map(|u| u.to_be_bytes()));
+            at
+        };
+        let mut node = |name_at: u32, flags: u16, a: u32, b: u32| {
+            tree.extend(name_at.to_be_bytes());
+            tree.extend(flags.to_be_bytes());
+            tree.extend(a.to_be_bytes());
+            tree.extend(b.to_be_bytes());
+            tree.extend(vec![0; if version == 1 { 0 } else { 8 }]);
+        };
+        node(0, DIRECTORY, 1, 1);
+        node(name(dir, &mut names), DIRECTORY, files.len() as u32, 2);
+        for (file, bytes, store) in files {
+            let (flags, stored) = match store {
+                Store::Plain => (0, bytes.to_vec()),
+                Store::Zlib => {
+                    let head = (bytes.len() as u32).to_be_bytes().to_vec();
+                    let mut z = flate2::write::ZlibEncoder::new(head, flate2::Compression::fast());
+                    z.write_all(bytes).unwrap();
+                    (ZLIB, z.finish().unwrap())
+                }
+                Store::Zstd => {
+                    let level = ruzstd::encoding::CompressionLevel::Fastest;
+                    (ZSTD, ruzstd::encoding::compress_to_vec(*bytes, level))
+                }
+            };
+            node(name(file, &mut names), flags, 0, data.len() as u32);
+            data.extend((stored.len() as u32).to_be_bytes());
+            data.extend(stored);
+        }
+        let mut out = b"qres".to_vec();
+        let (tree_at, data_at) = (20, 20 + tree.len());
+        for n in [version as usize, tree_at, data_at, data_at + data.len()] {
+            out.extend((n as u32).to_be_bytes());
+        }
+        out.extend(tree);
+        out.extend(data);
+        out.extend(names);
+        out
+    }
+
+    fn sample(version: u32) -> Vec<u8> {
+        let long = b"licence ".repeat(500);
+        let files = [
+            ("a.txt", &b"plain"[..], Store::Plain),
+            ("é.webp", &long, Store::Zlib),
+            ("z", &long, Store::Zstd),
+        ];
+        container(version, "images", &files)
+    }
+
+    #[test]
+    fn reads_every_version_and_compression() {
+        for version in 1..=3 {
+            let found = read_rcc(&sample(version), &|_| true).unwrap();
+            let got: Vec<_> = found
+                .iter()
+                .map(|e| (e.path.as_str(), e.bytes.len()))
+                .collect();
+            assert_eq!(
+                got,
+                [
+                    ("images/a.txt", 5),
+                    ("images/é.webp", 4000),
+                    ("images/z", 4000)
+                ]
+            );
+            assert_eq!(found[0].bytes, b"plain");
+            assert_eq!(found[1].bytes, found[2].bytes);
+            let one = read_rcc(&sample(version), &|p| p.contains("a.txt")).unwrap();
+            assert_eq!(one.len(), 1);
+        }
+        assert!(
+            read_rcc(&sample(4), &|_| true)
+                .unwrap_err()
+                .contains("unknown version 4")
+        );
+        assert!(
+            read_rcc(b"RIFF....", &|_| true)
+                .unwrap_err()
+                .contains("no magic")
+        );
+    }
+
+    #[test]
+    fn a_container_cut_short_anywhere_is_an_error() {
+        let whole = sample(2);
+        for n in 0..whole.len() {
+            // Only the last file's name lies at the end, so every cut takes something needed.
+            read_rcc(&whole[..n], &|_| true).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_itself_is_an_error() {
+        let mut loops = sample(1);
+        // The root's first child becomes the root.
+        loops[30..34].copy_from_slice(&0u32.to_be_bytes());
+        assert!(
+            read_rcc(&loops, &|_| true)
+                .unwrap_err()
+                .contains("nested too deeply")
+        );
+        // With many children the walk must not take for ever either.
+        loops[26..30].copy_from_slice(&u32::MAX.to_be_bytes());
+        read_rcc(&loops, &|_| true).unwrap_err();
+    }
+
+    #[test]
+    fn an_entry_that_swells_is_an_error() {
+        let zeros = vec![0; MAX_ENTRY_BYTES as usize + 1];
+        for store in [Store::Zlib, Store::Zstd] {
+            let bomb = container(1, "d", &[("bomb", &zeros, store)]);
+            assert!(
+                read_rcc(&bomb, &|_| true)
+                    .unwrap_err()
+                    .contains("larger than")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..400, byte: u8, version in 1u32..=3) {
+            let mut bytes = sample(version);
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let _ = read_rcc(&bytes, &|_| true);
+        }
+
+        #[test]
+        fn garbage_never_panics(mut bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read_rcc(&bytes, &|_| true);
+            bytes.splice(0..0, *b"qres\0\0\0\x01\0\0\0\x14");
+            let _ = read_rcc(&bytes, &|_| true);
+        }
+    }
+}
