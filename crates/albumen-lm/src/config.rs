@@ -113,6 +113,10 @@ pub struct LayerAttention {
 }
 
 /// The shape and the features of a model.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a feature that a checkpoint has or not"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelConfig {
     /// The family it was loaded as.

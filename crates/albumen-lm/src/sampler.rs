@@ -228,7 +228,7 @@ fn mass(candidates: &[Candidate]) -> f64 {
 }
 
 /// Larger weight first, then lower token.
-fn by_rank(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+fn by_rank(a: Candidate, b: Candidate) -> std::cmp::Ordering {
     b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
@@ -239,7 +239,7 @@ fn keep_largest(kept: &mut Vec<Candidate>, logits: &[f32], k: usize) {
     let mut least = f32::NEG_INFINITY;
     let mut shrink_at = room;
     let shrink = |kept: &mut Vec<Candidate>| {
-        kept.select_nth_unstable_by(k - 1, by_rank);
+        kept.select_nth_unstable_by(k - 1, |a, b| by_rank(*a, *b));
         let least = kept[k - 1].0;
         kept.retain(|c| c.0 >= least);
         least
@@ -278,7 +278,7 @@ fn keep_nucleus(candidates: &mut Vec<Candidate>, top_p: f32) {
     let (mut from, mut to) = (0, candidates.len());
     while from < to {
         let middle = usize::midpoint(from, to);
-        candidates[from..to].select_nth_unstable_by(middle - from, by_rank);
+        candidates[from..to].select_nth_unstable_by(middle - from, |a, b| by_rank(*a, *b));
         let half = mass(&candidates[middle..to]);
         if below + half <= budget {
             below += half;

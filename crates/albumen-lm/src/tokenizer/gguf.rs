@@ -6,6 +6,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
 use super::{ChatFormat, Parts};
@@ -138,15 +139,59 @@ fn pre_tokenizer(name: &str) -> Result<PreTokenizerWrapper, String> {
     }
 }
 
-fn start_with(
-    token: &str,
-    id: u32,
-) -> Result<tokenizers::processors::template::TemplateProcessing, String> {
-    tokenizers::processors::template::TemplateProcessing::builder()
+/// Puts the start token before a text, where special tokens are asked for.
+fn start_with(token: &str, id: u32) -> Result<TemplateProcessing, String> {
+    TemplateProcessing::builder()
         .try_single(format!("{token} $A"))
         .and_then(|b| b.try_pair(format!("{token} $A $B")))
         .map_err(|e| e.to_string())?
         .special_tokens(vec![(token, id)])
         .build()
-        .map_err(|e| e.to_string())
+        .map_err(|e| format!("its start token: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
+
+    use super::*;
+
+    fn cuts(name: &str, text: &str) -> Vec<String> {
+        let mut pieces = PreTokenizedString::from(text);
+        pre_tokenizer(name)
+            .unwrap()
+            .pre_tokenize(&mut pieces)
+            .unwrap();
+        let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        splits
+            .into_iter()
+            .map(|(_, (start, end), _)| text[start..end].to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn each_pre_tokenizer_cuts_digits_and_spaces_its_own_way() {
+        let text = "It'S  12345\n\n ok";
+        assert_eq!(
+            cuts("gpt-2", text),
+            ["It", "'", "S", " ", " 12345", "\n\n", " ok"]
+        );
+        assert_eq!(
+            cuts("smollm", text),
+            ["It", "'", "S", "  ", "1", "2", "3", "4", "5", "\n\n", " ok"]
+        );
+        assert_eq!(
+            cuts("qwen2", text),
+            ["It", "'S", " ", " ", "1", "2", "3", "4", "5", "\n\n", " ok"]
+        );
+        assert_eq!(
+            cuts("llama-bpe", text),
+            ["It", "'S", " ", " ", "123", "45", "\n\n", " ok"]
+        );
+        assert!(
+            pre_tokenizer("tekken")
+                .unwrap_err()
+                .contains("known are smollm")
+        );
+    }
 }

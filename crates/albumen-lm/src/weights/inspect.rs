@@ -55,7 +55,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
         match source::check(source, &wanted) {
             Ok(()) => {}
             Err(LoadError::MissingTensor { name, .. }) => {
-                obstacles.push(format!("tensor {name} is missing"))
+                obstacles.push(format!("tensor {name} is missing"));
             }
             Err(other) => obstacles.push(other.to_string()),
         }

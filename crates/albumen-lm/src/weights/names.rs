@@ -74,185 +74,173 @@ fn plain(name: String, shape: Vec<usize>) -> Wanted {
     }
 }
 
-/// The tensors of one layer with their places.
-pub(super) fn layer(config: &ModelConfig, naming: Naming, index: usize) -> Vec<(Wanted, Slot)> {
-    let c = config;
-    let (hidden, inner) = (c.hidden_size, c.intermediate_size);
-    let (q, kv) = (c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim);
-    let gguf = naming == Naming::Gguf;
-    let mut wanted = Vec::new();
-    let mut add = |hugging_face: &str, own: &str, shape: &[usize], kind: Kind, slot: Slot| {
-        let name = if gguf {
-            format!("blk.{index}.{own}")
-        } else {
-            format!("model.layers.{index}.{hugging_face}")
-        };
-        wanted.push((
-            Wanted {
-                name,
-                shape: shape.to_vec(),
-                kind,
-            },
-            slot,
-        ));
-    };
-    let by_query_head = Kind::Rotated { heads: c.num_heads };
-    let by_key_head = Kind::Rotated {
-        heads: c.num_kv_heads,
-    };
+/// Collects the tensors of one layer.
+struct Layer<'a> {
+    config: &'a ModelConfig,
+    naming: Naming,
+    index: usize,
+    wanted: Vec<(Wanted, Slot)>,
+}
 
-    add(
-        "input_layernorm.weight",
-        "attn_norm.weight",
-        &[hidden],
-        Kind::Norm,
-        |l| &mut l.input_norm,
-    );
-    add(
-        "self_attn.q_proj.weight",
-        "attn_q.weight",
-        &[q, hidden],
-        by_query_head,
-        |l| &mut l.q,
-    );
-    add(
-        "self_attn.k_proj.weight",
-        "attn_k.weight",
-        &[kv, hidden],
-        by_key_head,
-        |l| &mut l.k,
-    );
-    add(
-        "self_attn.v_proj.weight",
-        "attn_v.weight",
-        &[kv, hidden],
-        Kind::Plain,
-        |l| &mut l.v,
-    );
-    add(
-        "self_attn.o_proj.weight",
-        "attn_output.weight",
-        &[hidden, q],
-        Kind::Plain,
-        |l| &mut l.o,
-    );
-    add(
-        "mlp.gate_proj.weight",
-        "ffn_gate.weight",
-        &[inner, hidden],
-        Kind::Plain,
-        |l| &mut l.gate,
-    );
-    add(
-        "mlp.up_proj.weight",
-        "ffn_up.weight",
-        &[inner, hidden],
-        Kind::Plain,
-        |l| &mut l.up,
-    );
-    add(
-        "mlp.down_proj.weight",
-        "ffn_down.weight",
-        &[hidden, inner],
-        Kind::Plain,
-        |l| &mut l.down,
-    );
-    let before_mlp = if c.output_norms {
-        "pre_feedforward_layernorm.weight"
-    } else {
-        "post_attention_layernorm.weight"
-    };
-    add(before_mlp, "ffn_norm.weight", &[hidden], Kind::Norm, |l| {
-        &mut l.mlp_norm
-    });
-    if c.output_norms {
-        add(
-            "post_attention_layernorm.weight",
-            "post_attention_norm.weight",
-            &[hidden],
-            Kind::Norm,
+impl Layer<'_> {
+    /// One tensor by the ends of its names in the two formats.
+    fn add(&mut self, hugging_face: &str, gguf: &str, shape: &[usize], kind: Kind, slot: Slot) {
+        let index = self.index;
+        let name = match self.naming {
+            Naming::HuggingFace => format!("model.layers.{index}.{hugging_face}"),
+            Naming::Gguf => format!("blk.{index}.{gguf}"),
+        };
+        let shape = shape.to_vec();
+        self.wanted.push((Wanted { name, shape, kind }, slot));
+    }
+
+    /// A projection (rows, columns), and its bias where the family has one.
+    fn project(
+        &mut self,
+        names: [&str; 2],
+        shape: [usize; 2],
+        kind: Kind,
+        slot: Slot,
+        bias: Option<Slot>,
+    ) {
+        let [hugging_face, gguf] = names;
+        let name = |end: &str| (format!("{hugging_face}.{end}"), format!("{gguf}.{end}"));
+        let (long, short) = name("weight");
+        self.add(&long, &short, &shape, kind, slot);
+        if let Some(bias) = bias {
+            let (long, short) = name("bias");
+            self.add(&long, &short, &shape[..1], kind, bias);
+        }
+    }
+
+    fn norm(&mut self, names: [&str; 2], width: usize, slot: Slot) {
+        let [hugging_face, gguf] = names.map(|n| format!("{n}.weight"));
+        self.add(&hugging_face, &gguf, &[width], Kind::Norm, slot);
+    }
+
+    fn attention(&mut self) {
+        let c = self.config;
+        let (hidden, d) = (c.hidden_size, c.head_dim);
+        let (q, kv) = (c.num_heads * d, c.num_kv_heads * d);
+        let by_query = Kind::Rotated { heads: c.num_heads };
+        let by_key = Kind::Rotated {
+            heads: c.num_kv_heads,
+        };
+        let qkv_bias = |slot: Slot| c.qkv_bias.then_some(slot);
+        let q_bias = qkv_bias(|l| l.q_bias.get_or_insert_default());
+        let k_bias = qkv_bias(|l| l.k_bias.get_or_insert_default());
+        let v_bias = qkv_bias(|l| l.v_bias.get_or_insert_default());
+        let o_bias: Slot = |l| l.o_bias.get_or_insert_default();
+        let o_bias = c.o_bias.then_some(o_bias);
+        self.project(
+            ["self_attn.q_proj", "attn_q"],
+            [q, hidden],
+            by_query,
+            |l| &mut l.q,
+            q_bias,
+        );
+        self.project(
+            ["self_attn.k_proj", "attn_k"],
+            [kv, hidden],
+            by_key,
+            |l| &mut l.k,
+            k_bias,
+        );
+        self.project(
+            ["self_attn.v_proj", "attn_v"],
+            [kv, hidden],
+            Kind::Plain,
+            |l| &mut l.v,
+            v_bias,
+        );
+        self.project(
+            ["self_attn.o_proj", "attn_output"],
+            [hidden, q],
+            Kind::Plain,
+            |l| &mut l.o,
+            o_bias,
+        );
+        if c.qk_norm {
+            self.norm(["self_attn.q_norm", "attn_q_norm"], d, |l| {
+                l.q_norm.get_or_insert_default()
+            });
+            self.norm(["self_attn.k_norm", "attn_k_norm"], d, |l| {
+                l.k_norm.get_or_insert_default()
+            });
+        }
+    }
+
+    fn feed_forward(&mut self) {
+        let c = self.config;
+        let (hidden, inner) = (c.hidden_size, c.intermediate_size);
+        let bias = |slot: Slot| c.mlp_bias.then_some(slot);
+        let gate_bias = bias(|l| l.gate_bias.get_or_insert_default());
+        let up_bias = bias(|l| l.up_bias.get_or_insert_default());
+        let down_bias = bias(|l| l.down_bias.get_or_insert_default());
+        self.project(
+            ["mlp.gate_proj", "ffn_gate"],
+            [inner, hidden],
+            Kind::Plain,
+            |l| &mut l.gate,
+            gate_bias,
+        );
+        self.project(
+            ["mlp.up_proj", "ffn_up"],
+            [inner, hidden],
+            Kind::Plain,
+            |l| &mut l.up,
+            up_bias,
+        );
+        self.project(
+            ["mlp.down_proj", "ffn_down"],
+            [hidden, inner],
+            Kind::Plain,
+            |l| &mut l.down,
+            down_bias,
+        );
+    }
+
+    /// Hugging Face's `post_attention_layernorm` stands before the feed-forward block in most
+    /// families, but in Gemma 2 and 3 it norms attention's output.
+    fn norms(&mut self) {
+        let hidden = self.config.hidden_size;
+        self.norm(["input_layernorm", "attn_norm"], hidden, |l| {
+            &mut l.input_norm
+        });
+        if !self.config.output_norms {
+            self.norm(["post_attention_layernorm", "ffn_norm"], hidden, |l| {
+                &mut l.mlp_norm
+            });
+            return;
+        }
+        self.norm(["pre_feedforward_layernorm", "ffn_norm"], hidden, |l| {
+            &mut l.mlp_norm
+        });
+        self.norm(
+            ["post_attention_layernorm", "post_attention_norm"],
+            hidden,
             |l| l.attention_output_norm.get_or_insert_default(),
         );
-        add(
-            "post_feedforward_layernorm.weight",
-            "post_ffw_norm.weight",
-            &[hidden],
-            Kind::Norm,
+        self.norm(
+            ["post_feedforward_layernorm", "post_ffw_norm"],
+            hidden,
             |l| l.mlp_output_norm.get_or_insert_default(),
         );
     }
-    if c.qk_norm {
-        add(
-            "self_attn.q_norm.weight",
-            "attn_q_norm.weight",
-            &[c.head_dim],
-            Kind::Norm,
-            |l| l.q_norm.get_or_insert_default(),
-        );
-        add(
-            "self_attn.k_norm.weight",
-            "attn_k_norm.weight",
-            &[c.head_dim],
-            Kind::Norm,
-            |l| l.k_norm.get_or_insert_default(),
-        );
-    }
-    if c.qkv_bias {
-        add(
-            "self_attn.q_proj.bias",
-            "attn_q.bias",
-            &[q],
-            by_query_head,
-            |l| l.q_bias.get_or_insert_default(),
-        );
-        add(
-            "self_attn.k_proj.bias",
-            "attn_k.bias",
-            &[kv],
-            by_key_head,
-            |l| l.k_bias.get_or_insert_default(),
-        );
-        add(
-            "self_attn.v_proj.bias",
-            "attn_v.bias",
-            &[kv],
-            Kind::Plain,
-            |l| l.v_bias.get_or_insert_default(),
-        );
-    }
-    if c.o_bias {
-        add(
-            "self_attn.o_proj.bias",
-            "attn_output.bias",
-            &[hidden],
-            Kind::Plain,
-            |l| l.o_bias.get_or_insert_default(),
-        );
-    }
-    if c.mlp_bias {
-        add(
-            "mlp.gate_proj.bias",
-            "ffn_gate.bias",
-            &[inner],
-            Kind::Plain,
-            |l| l.gate_bias.get_or_insert_default(),
-        );
-        add(
-            "mlp.up_proj.bias",
-            "ffn_up.bias",
-            &[inner],
-            Kind::Plain,
-            |l| l.up_bias.get_or_insert_default(),
-        );
-        add(
-            "mlp.down_proj.bias",
-            "ffn_down.bias",
-            &[hidden],
-            Kind::Plain,
-            |l| l.down_bias.get_or_insert_default(),
-        );
-    }
-    wanted
+}
+
+/// The tensors of one layer with their places.
+pub(super) fn layer(config: &ModelConfig, naming: Naming, index: usize) -> Vec<(Wanted, Slot)> {
+    let mut layer = Layer {
+        config,
+        naming,
+        index,
+        wanted: Vec::new(),
+    };
+    layer.norms();
+    layer.attention();
+    layer.feed_forward();
+    layer.wanted
 }
 
 /// Every tensor of the model.

@@ -55,7 +55,9 @@ pub(super) fn read(
     let mut values = source.read(&wanted.name)?;
     match (source.naming(), wanted.kind) {
         (Naming::HuggingFace, Kind::Norm) if config.family.norm_less_one() => {
-            values.iter_mut().for_each(|w| *w += 1.0);
+            for factor in &mut values {
+                *factor += 1.0;
+            }
         }
         (Naming::Gguf, Kind::Rotated { heads })
             if config.family == crate::config::Family::Llama =>

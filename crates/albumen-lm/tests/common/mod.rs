@@ -1,7 +1,10 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use albumen_lm::weights::LoadError;
+use albumen_lm::{LmError, Weights};
 
 /// A golden file or directory.
 pub(crate) fn golden(name: &str) -> PathBuf {
@@ -28,4 +31,27 @@ pub(crate) fn asset(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Loads a checkpoint; what can be wrong with one is a [`LoadError`].
+pub(crate) fn load(path: &Path) -> Result<Weights, LoadError> {
+    Weights::load(path).map_err(|e| match e {
+        LmError::Load(e) => e,
+        other => panic!("{other}"),
+    })
+}
+
+/// A copy of a golden directory whose config.json has one key changed.
+pub(crate) fn with_config(name: &str, key: &str, value: serde_json::Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(golden(name).join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    config[key] = value;
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    std::fs::copy(
+        golden(name).join("model.safetensors"),
+        folder.path().join("model.safetensors"),
+    )
+    .unwrap();
+    folder
 }
