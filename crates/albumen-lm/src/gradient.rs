@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use crate::backward::Pass;
 use crate::error::LmError;
-use crate::kernels::{Kernels, PackedRun};
+use crate::kernels::{Kernels, PackedRun, on_pool};
 use crate::lora::{Adapter, LoraLayout};
-use crate::model::Lm;
+use crate::model::{DeviceAdapter, Lm};
 use crate::sequence::Sequence;
 use crate::states::{PrefixStates, StateFormat};
 
@@ -123,12 +123,10 @@ impl<K: Kernels> Lm<K> {
         for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
             let examples: Vec<_> = examples[batch].iter().collect();
             let packed = Packed::new(examples.iter().map(|e| e.sequence));
-            let angles = self.angles(&packed.positions)?;
-            let (first, mut h) = self.input(&examples, &packed)?;
-            for layer in first..self.layers.len() {
-                h = self.layer(layer, h, &packed.runs, &angles, adapter.as_ref(), false)?.0;
-            }
-            losses.extend(self.head_loss(&h, &packed, false)?.0);
+            losses.extend(on_pool(|| {
+                let h = self.hidden(&examples, &packed, adapter.as_ref(), self.layers.len())?;
+                Ok::<_, LmError>(self.head_loss(&h, &packed, false)?.0)
+            })?);
         }
         Ok(losses)
     }
@@ -160,7 +158,8 @@ impl<K: Kernels> Lm<K> {
                 rows.push(row..row + size);
                 row += size;
             }
-            let (gradients, losses) = self.micro_batch(&device, &examples, &packed, &rows)?;
+            let (gradients, losses) =
+                on_pool(|| self.micro_batch(&device, &examples, &packed, &rows))?;
             let mut losses = losses.into_iter();
             for (row, unit) in batch.enumerate() {
                 let loss = losses.by_ref().take(units[unit].len()).sum();
@@ -173,7 +172,7 @@ impl<K: Kernels> Lm<K> {
     /// One forward and backward pass: (units, parameters), and the loss of each example.
     fn micro_batch(
         &self,
-        adapter: &crate::model::DeviceAdapter<'_, K>,
+        adapter: &DeviceAdapter<'_, K>,
         examples: &[&Example<'_>],
         packed: &Packed,
         units: &[Range<usize>],
@@ -275,7 +274,7 @@ impl<K: Kernels> Lm<K> {
         let mut states = Vec::with_capacity(sequences.len());
         for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
             let packed = Packed::new(sequences[batch.clone()].iter().copied());
-            let h = self.hidden(&packed, None, layer)?;
+            let h = on_pool(|| self.hidden(&[], &packed, None, layer))?;
             let rows = self.kernels.download(&h)?;
             let mut rows = &rows[..];
             for &size in &sizes[batch] {
@@ -287,16 +286,17 @@ impl<K: Kernels> Lm<K> {
         Ok(states)
     }
 
-    /// The input of layer `end`, from the embedding on.
+    /// The input of layer `end`, from the embedding or cached states on.
     fn hidden(
         &self,
+        examples: &[&Example<'_>],
         packed: &Packed,
-        adapter: Option<&crate::model::DeviceAdapter<'_, K>>,
+        adapter: Option<&DeviceAdapter<'_, K>>,
         end: usize,
     ) -> Result<K::Matrix, LmError> {
         let angles = self.angles(&packed.positions)?;
-        let (_, mut h) = self.input(&[], packed)?;
-        for layer in 0..end {
+        let (first, mut h) = self.input(examples, packed)?;
+        for layer in first..end {
             h = self.layer(layer, h, &packed.runs, &angles, adapter, false)?.0;
         }
         Ok(h)
@@ -315,7 +315,7 @@ impl<K: Kernels> Lm<K> {
         self.check_sequence(sequence)?;
         let adapter = adapter.map(|a| self.device_adapter(a)).transpose()?;
         let packed = Packed::new([sequence].into_iter());
-        let h = self.hidden(&packed, adapter.as_ref(), self.layers.len())?;
+        let h = on_pool(|| self.hidden(&[], &packed, adapter.as_ref(), self.layers.len()))?;
         let (x, _) = self.kernels.rms_norm(&h, &self.final_norm, self.eps())?;
         let mut logits = self.kernels.download(&self.kernels.linear(&x, self.head(), None)?)?;
         if let Some(c) = self.config.final_softcap {

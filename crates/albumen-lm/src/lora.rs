@@ -74,6 +74,12 @@ pub struct LoraTensor {
     pub offset: usize,
 }
 
+impl LoraTensor {
+    pub(crate) fn is_b(&self) -> bool {
+        self.name.ends_with("lora_B.weight")
+    }
+}
+
 /// One adapted projection within a [`Site`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
@@ -219,7 +225,7 @@ impl LoraLayout {
     pub fn init(&self, seed: u64) -> Vec<f32> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut params = vec![0.0; self.len];
-        for tensor in self.tensors.iter().filter(|t| t.name.contains("lora_A")) {
+        for tensor in self.tensors.iter().filter(|t| !t.is_b()) {
             let [rank, input] = tensor.shape;
             let bound = 1.0 / (input as f32).sqrt();
             for p in &mut params[tensor.offset..tensor.offset + rank * input] {

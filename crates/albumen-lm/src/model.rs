@@ -55,6 +55,13 @@ pub(crate) struct DeviceAdapter<'a, K: Kernels> {
 /// The rotation angles of one pass's tokens, for each rotary embedding of the model.
 pub(crate) struct Angles<K: Kernels>(Vec<K::Matrix>);
 
+/// Attention from rows of queries, keys and values; see [`Lm::layer_with`].
+pub(crate) type Attend<'a, K> = dyn FnMut(
+        &<K as Kernels>::Matrix,
+        &AttentionShape,
+    ) -> Result<(<K as Kernels>::Matrix, <K as Kernels>::Matrix), LmError>
+    + 'a;
+
 /// What the backward pass needs of one layer's forward pass.
 pub(crate) struct Saved<K: Kernels> {
     /// The layer's input, (n, h).
@@ -171,14 +178,14 @@ impl<K: Kernels> Lm<K> {
     }
 
     /// `x W^T + b`, with the adapter's update, onto `onto`; gives `x A^T` too.
-    pub(crate) fn project(
+    fn project(
         &self,
+        k: &K,
         x: &K::Matrix,
         (w, bias): (&K::Weight, Option<&K::Matrix>),
         site: Option<(&Site, &DeviceAdapter<'_, K>)>,
         onto: Option<K::Matrix>,
     ) -> Result<(K::Matrix, Option<K::Matrix>), LmError> {
-        let k = &self.kernels;
         let mut y = k.linear(x, w, onto)?;
         if let Some(bias) = bias {
             k.add_bias(&mut y, bias)?;
@@ -187,7 +194,8 @@ impl<K: Kernels> Lm<K> {
         Ok((y, u))
     }
 
-    /// One layer, from `h` (n, h) to its output and, where `save`, what its backward pass needs.
+    /// One layer of packed sequences, from `h` (n, h) to its output and, where `save`, what its
+    /// backward pass needs.
     pub(crate) fn layer(
         &self,
         index: usize,
@@ -197,13 +205,30 @@ impl<K: Kernels> Lm<K> {
         adapter: Option<&DeviceAdapter<'_, K>>,
         save: bool,
     ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
-        let (k, l, eps) = (&self.kernels, &self.layers[index], self.eps());
+        let k = &self.kernels;
+        let mut attend = |qkv: &K::Matrix, shape: &AttentionShape| k.attention(qkv, shape, runs);
+        self.layer_with(k, index, h, angles, adapter, save, &mut attend)
+    }
+
+    /// One layer with attention left to `attend`, which gives its output (n, q) and the logs of the
+    /// softmax's denominators.
+    pub(crate) fn layer_with(
+        &self,
+        k: &K,
+        index: usize,
+        h: K::Matrix,
+        angles: &Angles<K>,
+        adapter: Option<&DeviceAdapter<'_, K>>,
+        save: bool,
+        attend: &mut Attend<'_, K>,
+    ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
+        let (l, eps) = (&self.layers[index], self.eps());
         let none = LayerSites::default();
         let sites = adapter.map_or(&none, |a| a.adapter.layout.sites(index));
         let with = |site| Option::zip(Option::as_ref(site), adapter);
 
         let (x, h_inverse) = k.rms_norm(&h, &l.input_norm, eps)?; // (n, h)
-        let (mut qkv, u_qkv) = self.project(&x, l.qkv(), with(&sites.qkv), None)?; // (n, q + 2 kv)
+        let (mut qkv, u_qkv) = self.project(k, &x, l.qkv(), with(&sites.qkv), None)?; // (n, q + 2 kv)
         drop(x);
         let mut heads = None;
         if let Some((wq, wk)) = &l.head_norms {
@@ -212,18 +237,18 @@ impl<K: Kernels> Lm<K> {
             heads = raw.map(|raw| (raw, inverse));
         }
         k.rope(&mut qkv, &l.shape, angles.of(l), false)?;
-        let (y, log_sum) = k.attention(&qkv, &l.shape, runs)?; // (n, q)
+        let (y, log_sum) = attend(&qkv, &l.shape)?; // (n, q)
 
         let kept = if save { Some(k.copy(&h)?) } else { None };
         let (m, u_o, attention_output) =
-            self.onto_residual(&y, l.o(), with(&sites.o), l.attention_output_norm.as_ref(), h)?;
+            self.onto_residual(k, &y, l.o(), with(&sites.o), l.attention_output_norm.as_ref(), h)?;
         let (x, m_inverse) = k.rms_norm(&m, &l.mlp_norm, eps)?; // (n, h)
-        let (gate_up, u_gate_up) = self.project(&x, l.gate_up(), with(&sites.gate_up), None)?;
+        let (gate_up, u_gate_up) = self.project(k, &x, l.gate_up(), with(&sites.gate_up), None)?;
         drop(x);
         let z = k.gate(&gate_up, self.config.activation)?; // (n, i)
         let m_kept = if save { Some(k.copy(&m)?) } else { None };
         let (out, u_down, mlp_output) =
-            self.onto_residual(&z, l.down(), with(&sites.down), l.mlp_output_norm.as_ref(), m)?;
+            self.onto_residual(k, &z, l.down(), with(&sites.down), l.mlp_output_norm.as_ref(), m)?;
         let saved = kept.zip(m_kept).map(|(h, m)| Saved {
             h,
             h_inverse,
@@ -247,8 +272,9 @@ impl<K: Kernels> Lm<K> {
     /// `residual + norm(x W^T)`, the norm where there is one; gives `x A^T` and what the norm's
     /// backward needs too.
     #[expect(clippy::type_complexity, reason = "three results of one step")]
-    pub(crate) fn onto_residual(
+    fn onto_residual(
         &self,
+        k: &K,
         x: &K::Matrix,
         weight: (&K::Weight, Option<&K::Matrix>),
         site: Option<(&Site, &DeviceAdapter<'_, K>)>,
@@ -256,12 +282,12 @@ impl<K: Kernels> Lm<K> {
         residual: K::Matrix,
     ) -> Result<(K::Matrix, Option<K::Matrix>, Option<(K::Matrix, K::Matrix)>), LmError> {
         let Some(norm) = norm else {
-            let (out, u) = self.project(x, weight, site, Some(residual))?;
+            let (out, u) = self.project(k, x, weight, site, Some(residual))?;
             return Ok((out, u, None));
         };
-        let (raw, u) = self.project(x, weight, site, None)?;
-        let (mut out, inverse) = self.kernels.rms_norm(&raw, norm, self.eps())?;
-        self.kernels.add(&mut out, &residual)?;
+        let (raw, u) = self.project(k, x, weight, site, None)?;
+        let (mut out, inverse) = k.rms_norm(&raw, norm, self.eps())?;
+        k.add(&mut out, &residual)?;
         Ok((out, u, Some((raw, inverse))))
     }
 }

@@ -276,3 +276,9 @@ pub trait Kernels: Send + Sync + Sized {
         gradients: &mut Self::Matrix,
     ) -> Result<(), LmError>;
 }
+
+/// Runs `f` on a worker of the thread pool: each parallel loop that starts from outside the pool
+/// costs a wake-up.
+pub(crate) fn on_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
+}

@@ -60,12 +60,7 @@ impl Weight {
         }
     }
 
-    /// `y = x W^T`, or `y += x W^T`.
-    pub(crate) fn forward(&self, x: &Matrix, y: &mut Matrix, accumulate: bool) {
-        self.forward_rows(x, x.rows(), y, accumulate);
-    }
-
-    /// [`Weight::forward`] of slices of `n` rows.
+    /// `y = x W^T`, or `y += x W^T` where `accumulate`, of `n` rows.
     pub(crate) fn forward_rows(&self, x: &[f32], n: usize, y: &mut [f32], accumulate: bool) {
         match &self.store {
             Store::F32(w) => {
@@ -77,7 +72,7 @@ impl Weight {
         }
     }
 
-    /// `dx = g W` of slices of `n` rows.
+    /// `dx = g W` of `n` rows.
     pub(crate) fn backward_rows(&self, g: &[f32], n: usize, dx: &mut [f32]) {
         match &self.store {
             Store::F32(w) => {
@@ -92,20 +87,28 @@ impl Weight {
         }
     }
 
-    /// `y = x W^T` where each row of y has the same bits whatever rows stand beside it. Slower than
-    /// [`Weight::forward`] in f32 and for many rows.
-    pub(crate) fn forward_alone(&self, x: &Matrix, y: &mut Matrix) {
-        let (Store::F32(w), n) = (&self.store, x.rows()) else {
-            return self.forward(x, y, false);
-        };
-        rows_alone(x, w, n, self.out, self.input, y);
+    /// [`Weight::forward_rows`] where each row of y has the same bits whatever rows stand beside
+    /// it. Slower in f32 and for many rows.
+    pub(crate) fn forward_alone(&self, x: &Matrix, y: &mut Matrix, accumulate: bool) {
+        match &self.store {
+            Store::F32(w) => rows_alone(x, w, x.rows(), self.input, y, accumulate),
+            Store::Bf16 { .. } => self.forward_rows(x, x.rows(), y, accumulate),
+        }
     }
 }
 
-/// `y = x w^T` by inner products, each summed in one order.
-pub(crate) fn rows_alone(x: &[f32], w: &[f32], n: usize, out: usize, input: usize, y: &mut Matrix) {
+/// `y = x w^T` (or +=) by inner products, each summed in one order.
+pub(crate) fn rows_alone(
+    x: &[f32],
+    w: &[f32],
+    n: usize,
+    input: usize,
+    y: &mut Matrix,
+    accumulate: bool,
+) {
+    let out = w.len() / input;
     let mut columns = y.pool().matrix(out, n); // transposed, so that tasks write whole rows
-    let per_task = (32768 / (input * n).max(1)).clamp(1, 64);
+    let per_task = (65536 / (input * n).max(1)).clamp(1, 64);
     columns.par_chunks_mut(n * per_task).zip(w.par_chunks(input * per_task)).for_each(
         |(columns, w)| {
             inner_products(x, w, input, columns);
@@ -113,7 +116,7 @@ pub(crate) fn rows_alone(x: &[f32], w: &[f32], n: usize, out: usize, input: usiz
     );
     y.par_chunks_mut(out).enumerate().for_each(|(i, y)| {
         for (y, column) in y.iter_mut().zip(columns.chunks_exact(n)) {
-            *y = column[i];
+            *y = if accumulate { *y + column[i] } else { column[i] };
         }
     });
 }
