@@ -1,4 +1,5 @@
 //! The sampler against transformers' logits processors, and its random streams.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may")]
 
 use std::collections::BTreeMap;
 

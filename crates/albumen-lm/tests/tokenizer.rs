@@ -1,4 +1,5 @@
 //! SmolLM2's tokenizer, built from the GGUF, against the reference's ids; and tokenizer.json.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may")]
 
 use albumen_lm::tokenizer::{ChatFormat, Tokenizer};
 use serde::Deserialize;

@@ -144,7 +144,7 @@ fn start_with(token: &str, id: u32) -> Result<TemplateProcessing, String> {
     TemplateProcessing::builder()
         .try_single(format!("{token} $A"))
         .and_then(|b| b.try_pair(format!("{token} $A $B")))
-        .map_err(|e| e.to_string())?
+        .map_err(|e| format!("its start token: {e}"))?
         .special_tokens(vec![(token, id)])
         .build()
         .map_err(|e| format!("its start token: {e}"))
