@@ -71,4 +71,6 @@ pub struct PrivacyStatement {
     pub tool: String,
     /// SHA-256 of every other file of the release, by relative path.
     pub files: BTreeMap<String, String>,
+    /// SHA-256 of `privacy.json` itself with this field as 64 zeros.
+    pub statement_sha256: String,
 }
