@@ -1,0 +1,100 @@
+//! SmolLM2-135M from its GGUF file: logits and greedy text equal to transformers'.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may")]
+
+use albumen_lm::sampler::SamplingParams;
+use albumen_lm::weights::inspect;
+use albumen_lm::{Branch, DecodeOptions, Family, Lm, Precision, Request, Sequence, Stop, Weights};
+use serde::Deserialize;
+
+mod common;
+
+const SMOLLM2: &str = "smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+#[derive(Deserialize)]
+struct Golden {
+    greedy: Vec<Prompt>,
+    logits: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    ids: Vec<u32>,
+    new_ids: Vec<u32>,
+}
+
+#[test]
+fn logits_and_greedy_text_equal_the_reference() {
+    let text = std::fs::read_to_string(common::golden("smollm2.json")).unwrap();
+    let golden: Golden = serde_json::from_str(&text).unwrap();
+    let weights = Weights::load(&common::asset(SMOLLM2)).unwrap();
+    let lm = Lm::new(weights, Precision::F32).unwrap();
+
+    let sequence = Sequence::builder()
+        .context(&golden.greedy[0].ids)
+        .build()
+        .unwrap();
+    let logits = lm.logits(None, &sequence).unwrap();
+    let last = logits
+        .chunks_exact(lm.config().vocab_size)
+        .next_back()
+        .unwrap();
+    for (i, (found, wanted)) in last.iter().step_by(997).zip(&golden.logits).enumerate() {
+        assert!(
+            (found - wanted).abs() < 2e-3,
+            "logit {}: {found} for {wanted}",
+            997 * i
+        );
+    }
+
+    // All prompts in one batch: they differ in length, so the caches are ragged.
+    let requests: Vec<Request> = golden
+        .greedy
+        .iter()
+        .map(|prompt| Request {
+            trunk: Vec::new(),
+            branches: vec![Branch {
+                prompt: prompt.ids.clone(),
+                stream: 0,
+            }],
+        })
+        .collect();
+    let options = DecodeOptions {
+        batch: requests.len(),
+        max_new_tokens: golden.greedy[0].new_ids.len(),
+        stop_tokens: Vec::new(),
+        sampling: SamplingParams::greedy(),
+        seed: 0,
+    };
+    let mut ended = 0;
+    lm.generate(
+        None,
+        None,
+        &requests,
+        &options,
+        &mut |request, _, generation| {
+            assert_eq!(
+                generation.tokens, golden.greedy[request].new_ids,
+                "prompt {request}"
+            );
+            assert_eq!(generation.stop, Stop::Length);
+            ended += 1;
+        },
+    )
+    .unwrap();
+    assert_eq!(ended, golden.greedy.len());
+}
+
+#[test]
+fn inspection_says_that_it_can_be_trained() {
+    let found = inspect(&common::asset(SMOLLM2)).unwrap();
+    assert!(found.trainable, "{:?}", found.obstacles);
+    assert_eq!(found.config.family, Family::Llama);
+    assert_eq!(
+        (found.config.num_layers, found.config.hidden_size),
+        (30, 576)
+    );
+    assert_eq!(found.parameter_count, 134_515_008);
+    assert_eq!(found.unused_tensors, Vec::<String>::new());
+    let (q4, q8) = (found.dtypes["Q4_1"], found.dtypes["Q8_0"]);
+    assert_eq!((q4, q8, found.dtypes["F32"]), (210, 1, 61));
+}
