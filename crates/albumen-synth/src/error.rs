@@ -25,6 +25,30 @@ pub enum SynthError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A Parquet file is not the table that it should be.
+    #[error("{} is not the table it should be: {reason}; run the stage that makes it again with `--force`", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An album could not be drawn.
+    #[error("cannot draw {album}: {reason}")]
+    Paint {
+        /// The album.
+        album: String,
+        /// The renderer's message.
+        reason: String,
+    },
+    /// A picture could not be encoded.
+    #[error("cannot encode {}: {reason}", path.display())]
+    Encode {
+        /// Where the picture was to go.
+        path: PathBuf,
+        /// The encoder's message.
+        reason: String,
+    },
     /// Sentence embeddings failed, or have the wrong number of rows.
     #[error("cannot embed the texts for the coherence filter: {0}")]
     Embedding(String),

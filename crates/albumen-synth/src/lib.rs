@@ -8,5 +8,9 @@
 
 pub mod curate;
 mod error;
+mod files;
+pub mod render;
+pub mod storage;
+mod table;
 
 pub use error::{Result, SynthError};
