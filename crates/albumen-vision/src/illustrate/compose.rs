@@ -7,13 +7,22 @@ use rand_chacha::ChaCha8Rng;
 use super::colour::{Rgb, named};
 use super::icons::{Icons, Look, Recolour};
 use super::reading::{Mention, Reading, Subject};
-use super::scene::{Background, Item, Scene, Shot};
+use super::scene::{Background, Item, Scene, Season, Shot};
 use super::style::AlbumStyle;
 use super::tables::{Ground, Kind, Place, Stance};
 use crate::error::Result;
 
 /// Positions tried for one item.
-const TRIES: usize = 60;
+const TRIES: usize = 80;
+
+/// How often a crowded picture is tried again, each time with smaller subjects.
+const SHRINKS: i32 = 5;
+
+/// Cost of a position (overlap, parts outside the frame) that is good enough.
+const GOOD: f32 = 0.3;
+
+/// Cost above which a prop is left out.
+const PROP_COST: f32 = 0.25;
 
 /// Where items may stand, in fractions of the picture's height.
 struct Stage<'a> {
@@ -32,6 +41,8 @@ struct Wanted {
     recolour: Option<Recolour>,
     main: bool,
     prop: bool,
+    /// Runs on rails.
+    rides: bool,
 }
 
 /// A rectangle in fractions of the picture.
@@ -60,6 +71,13 @@ impl Area {
     }
 }
 
+/// Subjects in their positions.
+struct Settled {
+    items: Vec<Item>,
+    areas: Vec<(Area, Stance)>,
+    worst: f32,
+}
+
 /// Plans the items of one picture.
 pub(super) fn compose(
     mut background: Background,
@@ -74,16 +92,24 @@ pub(super) fn compose(
     background.bank = place.ground == Ground::Water
         && wanted.iter().any(|w| !matches!(w.stance, Stance::Float | Stance::Sky | Stance::Swim));
     let stage = Stage { place, background: &background, aspect };
-    let mut items: Vec<Item> = Vec::new();
-    let mut areas: Vec<(Area, Stance)> = Vec::new();
-    let mut order: Vec<Wanted> = wanted;
-    order.extend(props(&stage, place, style, icons, rng)?);
-    for w in order {
-        if let Some((item, area)) = stage.settle(&w, &areas, rng) {
-            areas.push((area, w.stance));
-            items.push(item);
+    let mut settled = stage.all(&wanted, 1.0, rng);
+    for i in 1..=SHRINKS {
+        if settled.worst < GOOD {
+            break;
+        }
+        let next = stage.all(&wanted, 0.9_f32.powi(i), rng);
+        if next.worst < settled.worst {
+            settled = next;
         }
     }
+    for prop in props(&stage, place, style, icons, rng)? {
+        let (cost, item, area) = stage.settle(&prop, 1.0, &settled.areas, rng);
+        if cost < PROP_COST {
+            settled.areas.push((area, prop.stance));
+            settled.items.push(item);
+        }
+    }
+    let mut items = settled.items;
     items.sort_by(|a, b| (rank(a), a.y).partial_cmp(&(rank(b), b.y)).unwrap_or(std::cmp::Ordering::Equal));
     Ok(Scene { background, items })
 }
@@ -112,7 +138,13 @@ fn subjects(
         match &m.subject {
             Subject::Icon(icon) => {
                 let look = icons.look(icon)?;
-                let change = dyed(m, icon, look.main, style);
+                let change = if rank == 0 {
+                    dyed(m, icon, look.main, style, icons, &reading.colours)
+                } else {
+                    dyed(m, icon, look.main, style, icons, &[])
+                };
+                let change =
+                    change.or_else(|| foliage(icon, look.main, style, background.season));
                 let metres = icons.facts(icon).map_or(1.0, |f| f.metres);
                 for _ in 0..m.count {
                     all.push((icon.clone(), change, metres, rank == 0, rank));
@@ -156,14 +188,36 @@ fn subjects(
         }
         // Wide icons would leave the frame.
         let scale = scale.min(0.72 / look.aspect()).min(0.8);
-        out.push(Wanted { icon, look, stance, scale, recolour, main, prop: false });
+        out.push(Wanted { icon, look, stance, scale, recolour, main, prop: false, rides: metres > 3.0 });
     }
     Ok(out)
 }
 
-/// A coat or paint: the caption's colour word, else the album's own coat for this animal.
-fn dyed(m: &Mention, icon: &str, main: Rgb, style: &AlbumStyle) -> Option<Recolour> {
-    let to = m.colour.as_deref().and_then(named).or_else(|| style.coat(icon))?;
+/// Kinds of things whose own colour a photo's main colour mostly is. Not so with buildings and
+/// grazing animals: there it is the sky's and the grass's.
+const DYED_THEMES: [&str; 6] =
+    ["bird", "sea creature", "flower", "clothing", "household thing", "road vehicle"];
+
+/// Colours that are seldom a background's.
+const SUBJECT_COLOURS: [&str; 7] = ["red", "orange", "yellow", "purple", "pink", "black", "teal"];
+
+/// A coat or paint: the caption's colour word for it, the photo's main colour where that is likely
+/// the subject's, or the album's own coat for this animal.
+fn dyed(
+    m: &Mention,
+    icon: &str,
+    main: Rgb,
+    style: &AlbumStyle,
+    icons: &Icons,
+    picture: &[String],
+) -> Option<Recolour> {
+    let dyeable = icons.facts(icon).is_some_and(|f| DYED_THEMES.contains(&f.theme.as_str()));
+    let own = m.colour.as_deref().and_then(named);
+    let whole = || {
+        let name = picture.iter().find(|c| SUBJECT_COLOURS.contains(&c.as_str()))?;
+        named(name).filter(|_| dyeable)
+    };
+    let to = own.or_else(whole).or_else(|| style.coat(icon))?;
     Some(Recolour { from: main, to })
 }
 
@@ -191,7 +245,7 @@ fn base_height(stance: Stance, place: &Place) -> f32 {
         Stance::Float => 0.36,
         Stance::Swim => 0.34,
         Stance::Head => 0.34,
-        Stance::Table if place.kind == Kind::Stage => 0.46,
+        Stance::Table if place.kind == Kind::Stage => 0.6,
         Stance::Table => 0.42,
         Stance::Ground | Stance::Plant => 0.46,
     }
@@ -204,6 +258,19 @@ fn shot_factor(shot: Shot, stance: Stance) -> f32 {
         Shot::Wide => 0.72,
     };
     if stance == Stance::Building { f32::midpoint(factor, 1.0) } else { factor }
+}
+
+/// Trees follow the palette and the season.
+fn foliage(icon: &str, main: Rgb, style: &AlbumStyle, season: Season) -> Option<Recolour> {
+    let leaves = match (icon, season) {
+        ("deciduous-tree", Season::Autumn) => Rgb::new(0.85, 0.55, 0.2),
+        ("deciduous-tree", Season::Winter) => Rgb::new(0.8, 0.86, 0.9),
+        ("deciduous-tree", Season::Spring) => style.palette.grass.scaled(0.92),
+        ("deciduous-tree", Season::Summer) => style.palette.grass.scaled(0.8),
+        ("evergreen-tree", _) => style.palette.far[2].mix(Rgb::new(0.1, 0.38, 0.24), 0.6),
+        _ => return None,
+    };
+    Some(Recolour { from: main, to: leaves })
 }
 
 /// A few things that belong to the place.
@@ -229,79 +296,93 @@ fn props(
         let look = icons.look(name)?;
         let Some(facts) = icons.facts(name) else { continue };
         let tall = (facts.metres / 7.0).powf(0.45);
-        let scale = if indoors { 0.3 } else { 0.3 * tall } * rng.random_range(0.8..1.2);
-        let stance = if *name == "framed-picture" { Stance::Sky } else { Stance::Plant };
+        let house = if facts.stance == Stance::Building { 0.7 } else { 1.0 };
+        let scale = if indoors { 0.3 } else { 0.3 * tall * house } * rng.random_range(0.8..1.2);
+        let hangs = matches!(*name, "framed-picture" | "musical-notes");
+        let stance = if hangs { Stance::Sky } else { Stance::Plant };
+        let recolour = if *name == "musical-notes" {
+            Some(Recolour { from: look.main, to: style.palette.accent[2].mix(Rgb::WHITE, 0.35) })
+        } else {
+            foliage(name, look.main, style, stage.background.season)
+        };
         out.push(Wanted {
             icon: (*name).to_owned(),
             look,
             stance,
             scale,
-            recolour: None,
+            recolour,
             main: false,
             prop: true,
+            rides: false,
         });
     }
     Ok(out)
 }
 
 impl Stage<'_> {
-    /// The best of some random positions, or nothing where a prop would be in the way.
+    /// Places all subjects, the first first.
+    fn all(&self, wanted: &[Wanted], factor: f32, rng: &mut ChaCha8Rng) -> Settled {
+        let mut out = Settled { items: Vec::new(), areas: Vec::new(), worst: 0.0 };
+        for w in wanted {
+            let (cost, item, area) = self.settle(w, factor, &out.areas, rng);
+            out.worst = out.worst.max(cost);
+            out.areas.push((area, w.stance));
+            out.items.push(item);
+        }
+        out
+    }
+
+    /// The best of some random positions, and its cost.
     fn settle(
         &self,
         w: &Wanted,
+        factor: f32,
         taken: &[(Area, Stance)],
         rng: &mut ChaCha8Rng,
-    ) -> Option<(Item, Area)> {
-        let mut best: Option<(f32, Item, Area)> = None;
-        for _ in 0..TRIES {
-            let (item, area) = self.candidate(w, rng);
-            let mut cost = 0.0;
-            for (other, stance) in taken {
-                // What stands before a building hides little of it.
-                let far = *stance == Stance::Building && w.stance != Stance::Building;
-                cost += area.overlap(*other) * if far && !w.prop { 0.35 } else { 1.0 };
-            }
-            let outside = (-area.x0).max(0.0) + (area.x1 - 1.0).max(0.0);
-            cost += 4.0 * outside / (area.x1 - area.x0).max(1e-3);
-            if w.main {
-                cost += 0.5 * (item.x - 0.5).abs();
-            }
-            if best.as_ref().is_none_or(|(c, ..)| cost < *c) {
-                best = Some((cost, item, area));
+    ) -> (f32, Item, Area) {
+        let mut best = self.weighed(w, factor, taken, rng);
+        for _ in 1..TRIES {
+            let next = self.weighed(w, factor, taken, rng);
+            if next.0 < best.0 {
+                best = next;
             }
         }
-        let (cost, item, area) = best?;
-        (!w.prop || cost < 0.12 + f32::from(u8::from(w.stance == Stance::Plant)) * 0.15)
-            .then_some((item, area))
+        best
+    }
+
+    /// A random position and its cost.
+    fn weighed(
+        &self,
+        w: &Wanted,
+        factor: f32,
+        taken: &[(Area, Stance)],
+        rng: &mut ChaCha8Rng,
+    ) -> (f32, Item, Area) {
+        let (item, area) = self.candidate(w, factor, rng);
+        let mut cost = 0.0;
+        for (other, stance) in taken {
+            // What stands before a building hides little of it.
+            let before = *stance == Stance::Building && w.stance != Stance::Building && !w.prop;
+            cost += area.overlap(*other) * if before { 0.35 } else if w.prop { 3.0 } else { 1.6 };
+        }
+        let outside = (-area.x0).max(0.0) + (area.x1 - 1.0).max(0.0) + (-area.y0).max(0.0);
+        cost += 9.0 * outside / (area.x1 - area.x0).max(1e-3);
+        if w.main {
+            cost += 0.25 * (item.x - 0.5).abs();
+        }
+        (cost, item, area)
     }
 
     /// One random position.
-    fn candidate(&self, w: &Wanted, rng: &mut ChaCha8Rng) -> (Item, Area) {
-        let horizon = self.background.horizon;
-        let room = 1.0 - horizon;
-        let close = self.background.shot == Shot::Close;
-        let mut scale = w.scale;
-        let y = match w.stance {
-            Stance::Sky if w.prop => rng.random_range(0.36..0.46_f32),
-            Stance::Sky => rng.random_range(0.12..(horizon.min(0.9) - 0.08).max(0.4)) + scale * 0.5,
-            Stance::Swim => rng.random_range(0.22..0.66) + scale * 0.5,
-            Stance::Float => horizon + room * rng.random_range(0.3..0.72),
-            Stance::Building => horizon + room * rng.random_range(0.1..0.22),
-            Stance::Bust => 1.02,
-            Stance::Table => horizon + room * rng.random_range(0.38..0.82),
-            _ if self.background.bank => rng.random_range(0.9..0.97),
-            _ if w.prop => horizon + room * rng.random_range(0.04..0.5),
-            _ if close => horizon + room * rng.random_range(0.7..0.95),
-            _ => horizon + room * rng.random_range(0.45..0.9),
-        };
+    fn candidate(&self, w: &Wanted, factor: f32, rng: &mut ChaCha8Rng) -> (Item, Area) {
+        let mut scale = w.scale * factor;
+        let y = self.foot(w, scale, rng);
         if w.stance == Stance::Ground || w.prop {
-            let depth = ((y - horizon) / room.max(0.05)).clamp(0.0, 1.0);
+            let room = 1.0 - self.background.horizon;
+            let depth = ((y - self.background.horizon) / room.max(0.05)).clamp(0.0, 1.0);
             scale *= 0.72 + 0.36 * depth;
         }
-        if w.stance == Stance::Head {
-            scale *= 0.95;
-        }
-        let x = if w.main { rng.random_range(0.2..0.8) } else { rng.random_range(0.02..0.98) };
+        let x = if w.main { rng.random_range(0.2..0.8) } else { rng.random_range(0.04..0.96) };
         let flip = rng.random_bool(0.5) && w.stance != Stance::Building;
         let width = scale * w.look.aspect() / self.aspect;
         // A seated animal's body is drawn below its head.
@@ -319,5 +400,31 @@ impl Stage<'_> {
         };
         (item, area)
     }
-}
 
+    /// Where the lower edge of an item may be.
+    fn foot(&self, w: &Wanted, scale: f32, rng: &mut ChaCha8Rng) -> f32 {
+        let horizon = self.background.horizon;
+        let room = 1.0 - horizon;
+        let behind_traffic = matches!(self.place.ground, Ground::Road | Ground::Rails);
+        match w.stance {
+            Stance::Sky if w.prop => rng.random_range(0.3..0.46),
+            Stance::Sky => {
+                let lowest = (horizon.min(0.92) - 0.06).max(scale + 0.1);
+                rng.random_range((scale + 0.06).min(lowest - 0.01)..lowest)
+            }
+            Stance::Swim => rng.random_range(0.18..0.6) + scale * 0.5,
+            Stance::Float => horizon + room * rng.random_range(0.3..0.72),
+            Stance::Building => horizon + room * rng.random_range(0.1..0.22),
+            Stance::Bust => 1.02,
+            Stance::Table => horizon + room * rng.random_range(0.38..0.86),
+            _ if self.place.ground == Ground::Rails && w.rides => horizon + room * 0.89,
+            _ if self.background.bank => rng.random_range(0.9..0.97),
+            _ if w.prop && behind_traffic => horizon + room * rng.random_range(0.05..0.26),
+            _ if w.prop => horizon + room * rng.random_range(0.04..0.5),
+            _ if self.background.shot == Shot::Close => {
+                horizon + room * rng.random_range(0.7..0.95)
+            }
+            _ => horizon + room * rng.random_range(0.45..0.9),
+        }
+    }
+}

@@ -42,7 +42,7 @@ pub(super) struct Facts {
     pub(super) metres: f32,
     /// Lives: an animal or a person.
     pub(super) living: bool,
-    theme: String,
+    pub(super) theme: String,
 }
 
 /// The drawn part of an icon within its square (0 to 1), and its main colour.
@@ -97,7 +97,7 @@ impl Icons {
             .map_err(|e| invalid(offset(&bytes, e.line(), e.column()), e.to_string()))?;
         let mut facts = BTreeMap::new();
         let mut bodies = HashMap::new();
-        for (name, group) in &tables.groups {
+        for group in tables.groups.values() {
             for (icon, &metres) in &group.icons {
                 let Some(found) = file.icons.remove(icon) else { continue };
                 bodies.insert(icon.clone(), found.body);
@@ -107,17 +107,13 @@ impl Icons {
                         bodies.insert(variant, found.body);
                     }
                 }
-                let living = ["animal", "person", "worker", "bird", "creature", "insect"]
-                    .iter()
-                    .any(|t| group.theme.contains(t))
-                    && name != "shore";
                 facts.insert(
                     icon.clone(),
                     Facts {
                         stance: group.stance,
                         place: group.place.clone(),
                         metres,
-                        living,
+                        living: group.living(),
                         theme: group.theme.clone(),
                     },
                 );

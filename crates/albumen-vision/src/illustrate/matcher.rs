@@ -57,10 +57,6 @@ impl Matcher {
         Ok(all)
     }
 
-    /// The index of the nearest text and its similarity. Ties go to the first.
-    pub(super) fn nearest(&self, phrase: &str) -> Result<Option<(usize, f32)>> {
-        Ok(best(&self.similarities(phrase)?))
-    }
 }
 
 /// The largest value and its index. Ties go to the first.

@@ -33,13 +33,19 @@ pub use tables::Stance;
 
 use self::icons::Icons;
 use self::matcher::{Matcher, best};
-use self::reading::{Reading, Subject, read};
-use self::tables::Tables;
+use self::reading::{Mention, Reading, Subject, read};
+use self::tables::{Tables, person};
 use crate::embedder::Embedder;
 use crate::error::Result;
 
 /// Least cosine at which an icon stands for a phrase that no table knows.
 const ICON_COSINE: f32 = 0.52;
+
+/// The same for people: many verbs are a little like somebody's trade.
+const PERSON_COSINE: f32 = 0.62;
+
+/// The same for a whole caption in which nothing else was found.
+const LAST_COSINE: f32 = 0.45;
 
 /// Least cosine at which a caption without a place word is put into a place.
 const PLACE_COSINE: f32 = 0.38;
@@ -117,11 +123,18 @@ impl Illustrator {
     ) -> Result<Scene> {
         let mut rng = style.stream("photo", photo);
         let mut reading = self.read(caption)?;
+        if reading.mentions.is_empty() && reading.place.is_none() && !caption.trim().is_empty() {
+            let near = self.nearest_icon(caption)?;
+            let near = near.filter(|(name, cosine)| *cosine >= LAST_COSINE && person(name).is_none());
+            reading.mentions.extend(near.map(|(name, _)| Mention {
+                subject: Subject::Icon(name.to_owned()),
+                count: 1,
+                colour: None,
+                hedged: true,
+            }));
+        }
         // "They walk along the shore": the album's own people stand in for nobody by name.
-        let somebody = reading.mentions.iter().any(|m| {
-            setting::living(m, &self.icons) || matches!(&m.subject, Subject::Icon(_))
-        });
-        if !somebody {
+        if reading.mentions.is_empty() {
             reading.mentions.extend(style.recurring.iter().take(1).cloned());
         }
         let like = if reading.place.is_none() { self.like(caption)? } else { None };
@@ -149,8 +162,10 @@ impl Illustrator {
 
     fn read(&self, text: &str) -> Result<Reading> {
         let guess = |phrase: &str| -> Result<Option<String>> {
-            let near = self.nearest_icon(phrase)?;
-            Ok(near.filter(|(_, cosine)| *cosine >= ICON_COSINE).map(|(name, _)| name.to_owned()))
+            let near = self.nearest_icon(phrase)?.filter(|(name, cosine)| {
+                *cosine >= if person(name).is_some() { PERSON_COSINE } else { ICON_COSINE }
+            });
+            Ok(near.map(|(name, _)| name.to_owned()))
         };
         read(text, &self.tables, &guess)
     }

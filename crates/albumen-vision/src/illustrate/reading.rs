@@ -1,6 +1,6 @@
 //! Reads a caption: who and what is in it, how many, in which colour, where and when.
 
-use super::tables::{Sense, Tables};
+use super::tables::{Group, Sense, Tables, person};
 use crate::error::Result;
 
 /// Subjects of one caption that are drawn; the rest would only crowd the picture.
@@ -57,8 +57,12 @@ pub(super) fn read(text: &str, tables: &Tables, guess: &Guess) -> Result<Reading
     }
     reader.end_clause()?;
     let mut out = reader.out;
-    // What the caption is sure of comes first; the sort is stable.
-    out.mentions.sort_by_key(|m| m.hedged);
+    // "a church, perhaps a palace" is one building: a guess is drawn only where nothing is sure.
+    if out.mentions.iter().any(|m| !m.hedged) {
+        out.mentions.retain(|m| !m.hedged);
+    } else {
+        out.mentions.truncate(1);
+    }
     out.mentions.truncate(MAX_MENTIONS);
     Ok(out)
 }
@@ -144,6 +148,8 @@ struct Clause {
     picture_colours: bool,
     hedged: bool,
     pose: Option<String>,
+    /// A mention that the very last word read has made.
+    fresh: Option<usize>,
 }
 
 struct Reader<'a> {
@@ -189,12 +195,14 @@ impl Reader<'_> {
             }
         }
         self.clause.unknown.push(word.to_owned());
+        self.clause.fresh = None;
         Ok(1)
     }
 
     fn take(&mut self, senses: &[Sense], plural: bool) -> Result<()> {
         // "French horn" known, "Turkish lute" not: an unknown word before a known noun is its
         // adjective, and only what stands before anything else is asked about.
+        let fresh = self.clause.fresh.take();
         let noun = senses.iter().any(|s| matches!(s, Sense::Icon(_) | Sense::People { .. }));
         if noun && !matches!(senses[0], Sense::Colour(_)) {
             self.clause.unknown.clear();
@@ -218,7 +226,17 @@ impl Reader<'_> {
                 Sense::Pose(pose) => self.take_pose(pose),
                 Sense::Icon(icon) if !seen_noun => {
                     seen_noun = true;
+                    // "wolf spider", "tiger beetle": the last of adjoining nouns is the head.
+                    if let Some(at) = fresh
+                        && at + 1 == self.out.mentions.len()
+                    {
+                        let modifier = self.out.mentions.remove(at);
+                        self.clause.count = self.clause.count.or(Some(modifier.count));
+                        self.clause.colour = self.clause.colour.take().or(modifier.colour);
+                    }
                     self.mention(Subject::Icon(icon.clone()), plural);
+                    self.clause.fresh =
+                        (!plural).then(|| self.out.mentions.len().saturating_sub(1));
                 }
                 Sense::People { figures, pose } if !seen_noun => {
                     seen_noun = true;
@@ -275,12 +293,32 @@ impl Reader<'_> {
         };
         let colour = self.clause.colour.take();
         self.clause.colour_thing = None;
+        if self.worn(&subject, colour.as_deref()) {
+            return;
+        }
         if let Some(known) = self.out.mentions.iter_mut().find(|m| m.subject == subject) {
             known.count = known.count.max(count);
             return;
         }
         let hedged = self.clause.hedged;
         self.out.mentions.push(Mention { subject, count, colour, hedged });
+    }
+
+    /// "A woman in a red dress" is one subject: clothes beside people only colour them.
+    fn worn(&mut self, subject: &Subject, colour: Option<&str>) -> bool {
+        let Subject::Icon(icon) = subject else { return false };
+        let clothing = self.tables.group(icon).is_some_and(|g| g.theme == "clothing");
+        let wearer = self
+            .out
+            .mentions
+            .iter_mut()
+            .rev()
+            .find(|m| matches!(m.subject, Subject::People { .. }));
+        let Some(wearer) = wearer.filter(|_| clothing) else { return false };
+        if wearer.colour.is_none() {
+            wearer.colour = colour.map(str::to_owned);
+        }
+        true
     }
 
     /// Asks about the words that no table knows: all of them, then the last, then the others.
@@ -294,7 +332,14 @@ impl Reader<'_> {
         for phrase in tries {
             if let Some(icon) = (self.guess)(&phrase)? {
                 let plural = !singulars(last).is_empty() && last.ends_with('s');
-                self.mention(Subject::Icon(icon), plural);
+                let subject = match person(&icon) {
+                    Some((role, pose)) => Subject::People {
+                        figures: vec![role.to_owned()],
+                        pose: Some(pose.to_owned()),
+                    },
+                    None => Subject::Icon(icon),
+                };
+                self.mention(subject, plural);
                 return Ok(());
             }
         }
@@ -305,8 +350,11 @@ impl Reader<'_> {
         self.flush_unknown()?;
         self.leave_colour();
         if let Some(pose) = self.clause.pose.take() {
-            let people = self.out.mentions.iter().any(|m| matches!(m.subject, Subject::People { .. }));
-            if !people {
+            let somebody = self.out.mentions.iter().any(|m| match &m.subject {
+                Subject::Icon(icon) => self.tables.group(icon).is_some_and(Group::living),
+                Subject::People { .. } => true,
+            });
+            if !somebody {
                 let figures = vec!["person".to_owned()];
                 self.mention(Subject::People { figures, pose: Some(pose) }, false);
             }

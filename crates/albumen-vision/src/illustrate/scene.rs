@@ -109,8 +109,8 @@ pub struct Background {
     pub shot: Shot,
     /// Height of the horizon, the floor's or the table's edge: 0 is the top, 1 the bottom.
     pub horizon: f32,
-    /// A colour that the caption gives the picture as a whole.
-    pub wash: Option<Rgb>,
+    /// The colours that the caption gives the picture as a whole.
+    pub colours: Vec<Rgb>,
     /// The picture has water, and these parts of it are land: a near bank.
     pub bank: bool,
     /// Stream for what is drawn by chance: clouds, stars, the outline of hills.

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::colour::{Rgb, named};
+use super::colour::named;
 use super::icons::Icons;
 use super::reading::{Mention, Reading, Subject};
 use super::scene::{Background, Season, Shot, TimeOfDay, Weather};
@@ -140,7 +140,7 @@ pub(super) fn background(
     let raised = if matches!(p.far, Far::Houses | Far::Skyline) { 0.04 } else { 0.0 };
     Background {
         horizon: rng.random_range(low..high) + raised,
-        wash: wash(&reading.colours),
+        colours: reading.colours.iter().filter_map(|c| named(c)).collect(),
         bank: false,
         seed: rng.random(),
         place,
@@ -149,12 +149,4 @@ pub(super) fn background(
         season,
         shot,
     }
-}
-
-/// The mean of the caption's colours for the whole picture.
-fn wash(colours: &[String]) -> Option<Rgb> {
-    let found: Vec<Rgb> = colours.iter().filter_map(|c| named(c)).collect();
-    let n = found.len() as f32;
-    let sum = found.iter().copied().reduce(|a, b| Rgb::new(a.r + b.r, a.g + b.g, a.b + b.b))?;
-    Some(sum.scaled(1.0 / n))
 }

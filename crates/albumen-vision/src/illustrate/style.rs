@@ -75,7 +75,12 @@ impl AlbumStyle {
             _ => rng.random_bool(0.5),
         };
         let sex = if woman { "woman" } else { "man" };
-        let clothes = self.clothes(&mut rng);
+        // The same hue is water in a swimmer's icon, and a worker's clothes are the trade's.
+        let dressed = matches!(
+            pose,
+            "standing" | "walking" | "running" | "kneeling" | "cartwheeling" | "biking" | "golfing"
+                | "bouncing-ball" | "playing-handball" | "lifting-weights" | "in-lotus-position"
+        );
         let from = Rgb::hex(if woman { "8d65c5" } else { "00a6ed" }).unwrap_or(Rgb::WHITE);
         let plain = [pose, "standing"]
             .iter()
@@ -84,13 +89,21 @@ impl AlbumStyle {
             .unwrap_or_else(|| "person-standing".to_owned());
         let toned = format!("{plain}-{}", TONES[tone]);
         let name = if icons.has(&toned) { toned } else { plain };
-        (name, Some(Recolour { from, to: clothes }))
+        (name, dressed.then(|| Recolour { from, to: self.clothes(role, ordinal) }))
     }
 
-    fn clothes(&self, rng: &mut ChaCha8Rng) -> Rgb {
-        let [a, b, c] = self.palette.accent;
-        let wardrobe = [a, b, c, self.palette.curtain, self.palette.water.scaled(0.85)];
-        *wardrobe.choose(rng).unwrap_or(&a)
+    /// Everyone's shirt has its own colour, the same in every photo.
+    fn clothes(&self, role: &str, ordinal: usize) -> Rgb {
+        const WARDROBE: [&str; 8] = [
+            "d9534a", "2f7fb8", "e8a33d", "4d9a63", "8a5fb0", "d9799b", "3aa39b", "7b6a58",
+        ];
+        const ROLES: [&str; 7] =
+            ["woman", "man", "girl", "boy", "person", "elder_woman", "elder_man"];
+        let first: usize = self.stream("wardrobe", 0).random_range(0..WARDROBE.len());
+        let role = ROLES.iter().position(|r| *r == role).unwrap_or(0);
+        // Steps of three visit all eight before one comes again.
+        let at = (first + 3 * role + 7 * ordinal) % WARDROBE.len();
+        Rgb::hex(WARDROBE[at]).unwrap_or(self.palette.accent[0])
     }
 
     /// The coat of a pet: an album's dog is the same dog in every photo.

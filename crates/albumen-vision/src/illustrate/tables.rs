@@ -204,7 +204,21 @@ pub(super) struct Tables {
     pub(super) longest: usize,
 }
 
+impl Group {
+    /// Its icons are animals or people.
+    pub(super) fn living(&self) -> bool {
+        ["animal", "person", "worker", "bird", "creature", "insect"]
+            .iter()
+            .any(|kind| self.theme.ends_with(kind))
+    }
+}
+
 impl Tables {
+    /// The group of an icon.
+    pub(super) fn group(&self, icon: &str) -> Option<&Group> {
+        self.groups.values().find(|g| g.icons.contains_key(icon))
+    }
+
     /// Reads the tables that are compiled in.
     ///
     /// # Errors
@@ -223,6 +237,11 @@ impl Tables {
     pub(super) fn senses(&self, phrase: &str) -> &[Sense] {
         self.senses.get(phrase).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The role and the pose of a person's icon: `woman-walking` is `woman`, `walking`.
+pub(super) fn person(icon: &str) -> Option<(&str, &str)> {
+    icon.split_once('-').filter(|(role, _)| matches!(*role, "man" | "woman" | "person"))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T> {
@@ -290,7 +309,9 @@ fn senses(
         put(w, &|| Sense::Icon(icon.clone()));
     }
     for icon in groups.values().flat_map(|g| g.icons.keys()) {
-        put(icon, &|| Sense::Icon(icon.clone()));
+        if person(icon).is_none() {
+            put(icon, &|| Sense::Icon(icon.clone()));
+        }
     }
     put(&words.stop, &|| Sense::Stop);
     all

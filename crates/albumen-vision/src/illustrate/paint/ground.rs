@@ -8,7 +8,7 @@ use super::super::scene::{Background, Season, TimeOfDay, Weather};
 use super::super::tables::{Ground, Palette};
 use super::canvas::Canvas;
 use super::land::wave;
-use super::light::{Light, green};
+use super::light::{Light, green, ground_wash};
 
 /// Paints the ground of an outdoor scene.
 pub(super) fn ground(
@@ -43,7 +43,8 @@ fn field(c: &mut Canvas, b: &Background, far: Rgb, near: Rgb, rng: &mut ChaCha8R
 }
 
 fn grass(c: &mut Canvas, b: &Background, p: &Palette, light: &Light, rng: &mut ChaCha8Rng) {
-    let tone = green(p.grass, b.season);
+    let tone = ground_wash(b).map_or(p.grass, |w| p.grass.mix(w, 0.16));
+    let tone = green(tone, b.season);
     field(c, b, light.at(tone.scaled(1.06), 0.5), light.near(tone.scaled(0.9)), rng);
     // Broad soft bands give the meadow depth.
     for i in 0..3 {

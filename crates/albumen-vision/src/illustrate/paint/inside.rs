@@ -7,12 +7,12 @@ use super::super::colour::Rgb;
 use super::super::scene::{Background, TimeOfDay};
 use super::super::tables::{Far, Ground, Palette, Place};
 use super::canvas::Canvas;
-use super::light::Light;
+use super::light::{Light, wall_wash};
 use super::sky::stars;
 
 /// A wall's own colour, turned towards the caption's.
 fn wall_colour(b: &Background, p: &Palette) -> Rgb {
-    b.wash.map_or(p.wall, |w| p.wall.mix(w, 0.24))
+    wall_wash(b).map_or(p.wall, |w| p.wall.mix(w, 0.26))
 }
 
 /// A room: wall, skirting, window, floor, rug.
@@ -142,10 +142,14 @@ pub(super) fn table(
             }
         }
         Far::Shelves => shelves(c, b, p, light, rng),
+        _ if rng.random_bool(0.4) => {
+            let x = if rng.random_bool(0.5) { 0.1 } else { 0.6 };
+            window(c, (x, 0.06), 0.3, h - 0.2, b, p, light);
+        }
         _ => lights(c, b, p, light, rng),
     }
     let top = if place.ground == Ground::Cloth { p.cloth } else { p.floor };
-    let top = b.wash.map_or(top, |w| top.mix(w, 0.18));
+    let top = wall_wash(b).map_or(top, |w| top.mix(w, 0.15));
     c.gradient(0.0, h, 1.0, 1.0 - h, &[light.near(top.scaled(0.92)), light.near(top.scaled(1.04))]);
     c.rect(0.0, h - 0.004, 1.0, 0.012, light.near(top.scaled(1.12)), 1.0);
     if place.ground == Ground::Cloth {
@@ -200,18 +204,19 @@ fn shelves(c: &mut Canvas, b: &Background, p: &Palette, light: &Light, rng: &mut
 /// A stage: dark backcloth, curtains, boards, spotlights.
 pub(super) fn stage(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut ChaCha8Rng) {
     let h = b.horizon;
-    let back = p.night[1].mix(b.wash.unwrap_or(p.curtain), 0.22);
+    let back = p.night[1].mix(wall_wash(b).unwrap_or(p.curtain), 0.24);
     c.gradient(0.0, 0.0, 1.0, h, &[p.night[0].mix(back, 0.3), back]);
+    let gel = p.accent[rng.random_range(0..3)];
+    let beam = Rgb::new(1.0, 0.94, 0.76).mix(gel, rng.random_range(0.0..0.45));
+    for (from, to) in [(0.24, 0.42), (0.76, 0.58), (0.5, 0.5)] {
+        let to = to + rng.random_range(-0.06..0.06);
+        c.polygon(&[(from - 0.012, -0.02), (from + 0.012, -0.02), (to + 0.2, h + 0.12), (to - 0.2, h + 0.12)], beam, 0.1);
+    }
     let wood = p.floor.scaled(0.86);
     c.gradient(0.0, h, 1.0, 1.0 - h, &[wood.scaled(0.72), wood.scaled(1.0)]);
     for i in -9..=9 {
         let x = i as f32 * 0.11;
         c.line(&[(0.5 + x * 0.8, h), (0.5 + x * 1.9, 1.0)], 0.0035, wood.scaled(0.62), 0.7);
-    }
-    let beam = Rgb::new(1.0, 0.94, 0.76);
-    for (from, to) in [(0.24, 0.42), (0.76, 0.58), (0.5, 0.5)] {
-        let to = to + rng.random_range(-0.06..0.06);
-        c.polygon(&[(from - 0.012, -0.02), (from + 0.012, -0.02), (to + 0.2, h + 0.12), (to - 0.2, h + 0.12)], beam, 0.11);
     }
     c.glow((0.5, h + (1.0 - h) * 0.5), 0.56, 0.17, beam, 0.55);
     c.glow((0.5, h * 0.62), 0.5, 0.42, beam, 0.22);
@@ -233,7 +238,7 @@ pub(super) fn stage(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut ChaCh
 /// Blue water, rays, bubbles, a bed of sand with weeds.
 pub(super) fn underwater(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut ChaCha8Rng) {
     let tone = p.water.mix(Rgb::new(0.1, 0.5, 0.75), 0.4);
-    let tone = b.wash.map_or(tone, |w| tone.mix(w, 0.14));
+    let tone = wall_wash(b).map_or(tone, |w| tone.mix(w, 0.12));
     let dim = if b.time == TimeOfDay::Night { 0.5 } else { 1.0 };
     let top = tone.mix(Rgb::new(0.75, 0.95, 1.0), 0.55).scaled(dim);
     c.gradient(0.0, 0.0, 1.0, 1.0, &[top, tone.scaled(dim), tone.scaled(0.56 * dim)]);

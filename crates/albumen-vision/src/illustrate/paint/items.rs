@@ -22,10 +22,10 @@ pub(super) fn item(
     let look = icons.look(&item.icon)?;
     let width = item.scale * look.aspect();
     let ambient = match place.kind {
-        Kind::Underwater => Rgb::new(0.86, 0.96, 1.0),
+        Kind::Underwater => Rgb::new(0.94, 0.98, 1.0),
         Kind::Stage | Kind::Space => Rgb::WHITE,
         // Icons keep more of their colour than the land, so that a night's subject stays legible.
-        Kind::Outdoor | Kind::Room | Kind::Table => light.ambient.mix(Rgb::WHITE, 0.3),
+        Kind::Outdoor | Kind::Room | Kind::Table => light.ambient.mix(Rgb::WHITE, 0.42),
     };
     let distance = if item.prop { 0.5 } else { 0.12 };
     let haze = if place.kind == Kind::Outdoor { light.haze_amount * distance } else { 0.0 };
@@ -64,6 +64,10 @@ pub(super) fn item(
         Transform::from_scale(sx, sy)
     };
     resvg::render(&tree, place_icon, &mut stamp.as_mut());
+    if matches!(item.stance, Stance::Float | Stance::Swim) {
+        let facts = icons.facts(&item.icon);
+        sink(&mut stamp, look.top, look.bottom, facts.map_or("", |f| f.theme.as_str()), &item.icon);
+    }
     shade(&mut stamp, ambient, light.haze, haze);
     let (l, r) = if item.flip {
         (1.0 - look.right, 1.0 - look.left)
@@ -100,6 +104,32 @@ fn shade(stamp: &mut Pixmap, ambient: Rgb, haze: Rgb, amount: f32) {
         };
         let (r, g, b) = (part(p.red(), 0), part(p.green(), 1), part(p.blue(), 2));
         *p = PremultipliedColorU8::from_rgba(r, g, b, alpha).unwrap_or(*p);
+    }
+}
+
+/// Boats and swimmers come with their own block of blue water: most of it gives way to the
+/// painted water.
+fn sink(stamp: &mut Pixmap, top: f32, bottom: f32, theme: &str, icon: &str) {
+    let part = match theme {
+        "boat" => 0.42,
+        "person" if icon.contains("surfing") => 0.16,
+        "person" => 0.66,
+        _ => return,
+    };
+    let (width, side) = (stamp.width() as usize, stamp.height() as f32);
+    let from = bottom - part * (bottom - top);
+    for (i, p) in stamp.pixels_mut().iter_mut().enumerate() {
+        let alpha = p.alpha();
+        if ((i / width) as f32) < from * side || alpha == 0 {
+            continue;
+        }
+        let unit = |v: u8| f32::from(v) / f32::from(alpha);
+        let (h, s, _) = Rgb::new(unit(p.red()), unit(p.green()), unit(p.blue())).hsl();
+        if s > 0.6 && (185.0..222.0).contains(&h) {
+            let thin = |v: u8| (f32::from(v) * 0.1) as u8;
+            let (r, g, b) = (thin(p.red()), thin(p.green()), thin(p.blue()));
+            *p = PremultipliedColorU8::from_rgba(r, g, b, thin(alpha)).unwrap_or(*p);
+        }
     }
 }
 

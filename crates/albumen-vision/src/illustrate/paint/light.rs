@@ -43,8 +43,8 @@ impl Light {
         let dull = if b.time == TimeOfDay::Day { dull } else { dull * 0.6 };
         for c in &mut sky {
             *c = c.mix(grey.scaled(dim), dull);
-            if let Some(wash) = b.wash {
-                *c = c.mix(wash, 0.12);
+            if let Some(wash) = sky_wash(b) {
+                *c = c.mix(wash.scaled(dim), 0.14);
             }
         }
         let indoors = matches!(kind, Kind::Room | Kind::Table);
@@ -75,6 +75,35 @@ impl Light {
     pub(super) fn at(&self, c: Rgb, distance: f32) -> Rgb {
         self.near(c).mix(self.haze, (self.haze_amount * distance).min(0.9))
     }
+}
+
+/// The mean of some colours.
+fn mean(colours: impl Iterator<Item = Rgb>) -> Option<Rgb> {
+    let (sum, n) = colours.fold((Rgb::BLACK, 0.0), |(s, n), c| {
+        (Rgb::new(s.r + c.r, s.g + c.g, s.b + c.b), n + 1.0)
+    });
+    (n > 0.0).then(|| sum.scaled(1.0 / n))
+}
+
+/// Grass, earth and leaves have these hues, skies have not.
+fn earthy(c: Rgb) -> bool {
+    let (h, s, l) = c.hsl();
+    s > 0.15 && ((65.0..170.0).contains(&h) || l < 0.45 && h < 50.0)
+}
+
+/// What the caption's colours say of the sky.
+fn sky_wash(b: &Background) -> Option<Rgb> {
+    mean(b.colours.iter().copied().filter(|c| !earthy(*c) && c.hsl().2 > 0.3))
+}
+
+/// What they say of the ground.
+pub(super) fn ground_wash(b: &Background) -> Option<Rgb> {
+    mean(b.colours.iter().copied().filter(|c| earthy(*c)))
+}
+
+/// What they say of a wall.
+pub(super) fn wall_wash(b: &Background) -> Option<Rgb> {
+    mean(b.colours.iter().copied())
 }
 
 /// What the season does to plants.

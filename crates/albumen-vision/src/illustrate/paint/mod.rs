@@ -1,6 +1,7 @@
 //! Paints a [`Scene`]: background, items with their shadows, weather, the album's tint.
 
 mod canvas;
+mod details;
 mod ground;
 mod inside;
 mod items;
@@ -23,9 +24,6 @@ use crate::error::{Result, VisionError};
 
 /// How strongly the album's tint lies over every photo.
 const TINT: f32 = 0.5;
-
-/// How strongly the caption's own colours do.
-const WASH: f32 = 0.16;
 
 /// Paints `scene` at `size` (width, height) pixels.
 pub(super) fn paint(
@@ -54,6 +52,7 @@ pub(super) fn paint(
             sky::sky(&mut c, b, &light, &mut rng);
             land::far(&mut c, place.far, b, p, &light, &mut rng);
             ground::ground(&mut c, place.ground, b, p, &light, &mut rng);
+            details::behind(&mut c, place, b, p, &light, &mut rng);
         }
         Kind::Room => inside::room(&mut c, place, b, p, &light, &mut rng),
         Kind::Table => inside::table(&mut c, place, b, p, &light, &mut rng),
@@ -65,13 +64,10 @@ pub(super) fn paint(
         items::item(&mut c, item, b, place, &light, icons)?;
     }
     if place.kind == Kind::Outdoor {
+        details::before(&mut c, place, b, p, &light, &mut rng);
         sky::falling(&mut c, b, &light, &mut rng);
     }
-    let mut tint = Rgb::WHITE.mix(p.tint, TINT);
-    if let Some(wash) = b.wash {
-        tint = tint.times(Rgb::WHITE.mix(wash, WASH));
-    }
-    c.multiply(tint);
+    c.multiply(Rgb::WHITE.mix(p.tint, TINT));
     vignette(&mut c);
     Ok(flatten(&c, size))
 }
@@ -80,7 +76,7 @@ pub(super) fn paint(
 fn vignette(c: &mut Canvas) {
     let r = 0.62;
     for at in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
-        c.glow(at, r, r, Rgb::BLACK, 0.09);
+        c.glow(at, r, r, Rgb::BLACK, 0.07);
     }
 }
 

@@ -52,7 +52,7 @@ fn luminary(c: &mut Canvas, b: &Background, light: &Light, rng: &mut ChaCha8Rng)
         TimeOfDay::Day if hidden || b.weather == Weather::Cloudy => {}
         TimeOfDay::Day => {
             let at = (x, rng.random_range(0.09..0.2));
-            let sun = Rgb::new(1.0, 0.93, 0.62);
+            let sun = Rgb::new(1.0, 0.91, 0.5);
             c.glow(at, 0.34, 0.34, Rgb::new(1.0, 0.97, 0.82), 0.75);
             c.circle(at, 0.058, sun, 1.0);
         }
