@@ -5,7 +5,16 @@
 //! this (a photo's caption is a function of that photo), so every batched call is
 //! batch-size-invariant and tested for it.
 
+pub mod describe;
 pub mod embedder;
 pub mod error;
+pub mod facts;
+pub mod illustrate;
+pub mod pickle;
+pub mod preprocess;
+pub mod tagger;
 
+pub use describe::Describer;
+pub use embedder::Embedder;
 pub use error::{Result, VisionError};
+pub use tagger::Tagger;
