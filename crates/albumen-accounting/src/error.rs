@@ -32,15 +32,4 @@ pub enum AccountingError {
     /// Nothing at all would be spent by the requested composition, so there is nothing to solve.
     #[error("there is no mechanism to calibrate: give at least one with steps > 0")]
     NothingToCalibrate,
-    /// The discretisation would need more memory than the accountant allows itself.
-    #[error(
-        "composing these events within the promised accuracy needs a grid of {needed} points, over \
-         the limit of {limit}; account them at a larger delta or split the run"
-    )]
-    GridTooLarge {
-        /// Points needed.
-        needed: f64,
-        /// Points allowed.
-        limit: usize,
-    },
 }

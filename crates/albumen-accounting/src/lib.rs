@@ -1,10 +1,21 @@
 //! Privacy events, privacy loss distributions, Renyi, calibration and the ledger.
 #![warn(missing_docs)]
 
+mod accountant;
+mod calibrate;
 mod error;
 pub mod event;
+mod gaussian;
 pub mod ledger;
+mod normal;
+mod pld;
+mod renyi;
 
+pub use accountant::{Bounds, Composition, Guarantee, account};
+pub use calibrate::{Calibration, Part, calibrate};
 pub use error::AccountingError;
 pub use event::Event;
+pub use gaussian::{gdp_delta, gdp_epsilon, gdp_true_positive_rate};
 pub use ledger::{Entry, Header, History, Ledger, LedgerError};
+pub use normal::upper_quantile;
+pub use renyi::{orders, renyi_divergence, renyi_epsilon, renyi_epsilon_classic};

@@ -1,0 +1,204 @@
+//! A law on a grid: one finite distribution above it, one below.
+//!
+//! Both are taken from the same cells. Above: each cell's mass is split between its two ends so
+//! that its probability under Q is kept ("connect the dots", Doroshenko et al. 2022): the law is
+//! a post-processing of the result. Below: neighbouring cells are merged until the merged outcome's
+//! loss is a grid point: the result is a post-processing of the law. Errors are of second order in
+//! the grid on both sides.
+
+use super::law::{Cell, Cells, Direction, Law};
+
+/// Sub-cells of a grid interval; merging needs at least two.
+const SUBCELLS: usize = 2;
+
+/// A finite distribution of the privacy loss under P, at `index * spacing`, ascending.
+#[derive(Debug, Default)]
+pub(crate) struct Pmf {
+    pub(crate) index: Vec<i64>,
+    pub(crate) mass: Vec<f64>,
+}
+
+impl Pmf {
+    fn push(&mut self, index: i64, mass: f64) {
+        if mass > 0.0 {
+            self.index.push(index);
+            self.mass.push(mass);
+        }
+    }
+}
+
+/// The two finite distributions around a law.
+#[derive(Debug)]
+pub(crate) struct Discretised {
+    /// Dominates the law.
+    pub(crate) upper: Pmf,
+    /// Mass of `upper` at infinite loss.
+    pub(crate) infinite: f64,
+    /// Is dominated by the law; what is missing to 1 lies at minus infinity.
+    pub(crate) lower: Pmf,
+}
+
+/// How fine a law is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resolution {
+    /// Finest grid spacing; every point is a multiple of it.
+    pub(crate) spacing: f64,
+    /// Intervals may grow to this fraction of the loss,
+    pub(crate) relative: f64,
+    /// but not beyond this.
+    pub(crate) cap: f64,
+    /// P-mass that may lie below the grid.
+    pub(crate) low: f64,
+    /// P-mass that may lie above the grid.
+    pub(crate) high: f64,
+}
+
+/// Cuts a law; see the module's documentation.
+pub(crate) fn discretise(law: &Law, direction: Direction, resolution: &Resolution) -> Discretised {
+    let (low, high) = law.range(direction, resolution.low, resolution.high);
+    let points = grid(low, high, resolution);
+    let edges = sub_edges(&points, resolution.spacing);
+    let cells = law.cells(direction, &edges);
+    let (upper, infinite) = connect_dots(&points, &cells, resolution.spacing);
+    Discretised {
+        lower: merge(&points, &edges, &cells.inside, resolution.spacing),
+        upper,
+        infinite,
+    }
+}
+
+/// Grid indices from below `low` to above `high`, growing away from zero.
+fn grid(low: f64, high: f64, resolution: &Resolution) -> Vec<i64> {
+    let h = resolution.spacing;
+    let side = |end: f64| {
+        let end = (end / h).ceil() as i64 + 1;
+        let mut points = Vec::new();
+        let mut at = 0_i64;
+        while at < end {
+            let step = (resolution.relative * at as f64).min(resolution.cap / h);
+            at += (step as i64).max(1);
+            points.push(at);
+        }
+        points
+    };
+    let mut points: Vec<i64> = side(-low).into_iter().rev().map(|i| -i).collect();
+    points.push(0);
+    points.extend(side(high));
+    // Where the law lies far from zero, one side of the grid is empty of it.
+    let first = points
+        .partition_point(|&i| (i as f64) * h < low)
+        .saturating_sub(1);
+    let last = points
+        .partition_point(|&i| (i as f64) * h <= high)
+        .min(points.len() - 1);
+    let (first, last) = (first.min(points.len() - 2), last.max(1));
+    points[first..=last.max(first + 1)].to_vec()
+}
+
+fn sub_edges(points: &[i64], h: f64) -> Vec<f64> {
+    let mut edges = Vec::with_capacity(SUBCELLS * points.len());
+    for pair in points.windows(2) {
+        let (a, b) = (pair[0] as f64 * h, pair[1] as f64 * h);
+        for i in 0..SUBCELLS {
+            let t = i as f64 / SUBCELLS as f64;
+            edges.push(a + (b - a) * t);
+        }
+    }
+    edges.push(points[points.len() - 1] as f64 * h);
+    edges
+}
+
+fn connect_dots(points: &[i64], cells: &Cells, h: f64) -> (Pmf, f64) {
+    let mut mass = vec![0.0; points.len()];
+    mass[0] += cells.below.p * (1.0 + cells.below.error);
+    for (j, parts) in cells.inside.chunks(SUBCELLS).enumerate() {
+        let p: f64 = parts.iter().map(|c| c.p * (1.0 + c.error)).sum();
+        if p <= 0.0 {
+            continue;
+        }
+        let q: f64 = parts.iter().map(|c| c.q).sum();
+        let slip = parts.iter().fold(0.0_f64, |s, c| s.max(c.slip));
+        let (a, b) = (points[j] as f64 * h, points[j + 1] as f64 * h);
+        let width = -(a - b).exp_m1();
+        // e^a q <= p up to rounding; where q underflows the whole mass goes up.
+        let raise = p - (a + q.ln()).exp() + 4.0 * slip * p;
+        let high = (raise / width).clamp(0.0, p);
+        mass[j] += p - high;
+        mass[j + 1] += high;
+    }
+    let mut pmf = Pmf::default();
+    for (&index, &mass) in points.iter().zip(&mass) {
+        pmf.push(index, mass);
+    }
+    (pmf, cells.above.p * (1.0 + cells.above.error))
+}
+
+/// Merges cells from left to right into outcomes whose loss is a grid point.
+fn merge(points: &[i64], edges: &[f64], cells: &[Cell], h: f64) -> Pmf {
+    let mut pmf = Pmf::default();
+    let mut queue = cells
+        .iter()
+        .zip(edges)
+        .map(|(c, &edge)| (c.p * (1.0 - c.error).max(0.0), cell_loss(c, edge)))
+        .peekable();
+    let mut left = (0.0, f64::NEG_INFINITY);
+    // A point whose left cells wait for right ones to balance them.
+    for (j, &point) in points.iter().enumerate() {
+        let target = point as f64 * h;
+        let mut pool = 0.0;
+        let mut deficit = 0.0;
+        loop {
+            if left.0 <= 0.0 {
+                match queue.next_if(|&(_, loss)| loss <= target || deficit > 0.0) {
+                    Some(cell) => left = cell,
+                    None => break,
+                }
+            }
+            let (mass, loss) = left;
+            // Mass times (1 - e^(target - loss)): positive above the target.
+            let surplus = -(target - loss).exp_m1();
+            if loss <= target {
+                deficit -= mass * surplus;
+                pool += mass;
+                left.0 = 0.0;
+            } else if mass * surplus <= deficit {
+                deficit -= mass * surplus;
+                pool += mass;
+                left.0 = 0.0;
+            } else {
+                let part = if deficit > 0.0 {
+                    deficit / surplus
+                } else {
+                    0.0
+                };
+                pool += part;
+                left.0 = mass - part;
+                deficit = 0.0;
+                break;
+            }
+        }
+        if deficit > 0.0 {
+            // Nothing is left to balance these: down to the point before.
+            if j > 0 {
+                pmf.push(points[j - 1], pool);
+            }
+        } else {
+            pmf.push(point, pool);
+        }
+    }
+    // Beyond the last point: down to it.
+    let rest: f64 = left.0.max(0.0) + queue.map(|(mass, _)| mass).sum::<f64>();
+    if let Some(&last) = points.last() {
+        pmf.push(last, rest);
+    }
+    pmf
+}
+
+/// The loss of a cell merged to one outcome, less its slip.
+fn cell_loss(cell: &Cell, edge: f64) -> f64 {
+    if cell.q <= 0.0 || cell.p <= 0.0 {
+        return edge;
+    }
+    let offset = (cell.p.ln() - edge - cell.q.ln()).max(0.0);
+    edge + (offset - 4.0 * cell.slip).max(0.0)
+}

@@ -1,0 +1,335 @@
+//! One mechanism's pair of output distributions, seen through its privacy loss.
+
+use crate::normal::{shifted_interval, upper_quantile, upper_tail};
+
+/// The direction of adjacency: which data set the outputs are drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// P has the unit, Q does not.
+    Remove,
+    /// P lacks the unit, Q has it.
+    Add,
+}
+
+/// A dominating pair (P, Q) in the remove direction; the add direction swaps them.
+#[derive(Clone, Debug)]
+pub(crate) enum Law {
+    /// `P = q N(1, sigma^2) + (1 - q) N(0, sigma^2)`, `Q = N(0, sigma^2)` (Zhu, Dong and Wang 2022,
+    /// theorem 11).
+    PoissonGaussian { sigma: f64, q: f64 },
+    /// `P = Lap(0, scale)`, `Q = Lap(1, scale)`.
+    Laplace { scale: f64 },
+    /// A finite pair.
+    Atoms(Vec<Atom>),
+}
+
+/// One outcome of a finite pair.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Atom {
+    pub(crate) loss: f64,
+    pub(crate) p: f64,
+    pub(crate) q: f64,
+}
+
+/// The outcomes with loss in one interval.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cell {
+    /// Probability under P.
+    pub(crate) p: f64,
+    /// Probability under Q.
+    pub(crate) q: f64,
+    /// Bound on the relative error of `p`.
+    pub(crate) error: f64,
+    /// Bound, in units of loss, on how far floating-point errors in `p`, `q` and the edges can have
+    /// moved the cell's mean loss.
+    pub(crate) slip: f64,
+}
+
+/// Cells between given edges, with what lies outside.
+pub(crate) struct Cells {
+    pub(crate) below: Cell,
+    pub(crate) inside: Vec<Cell>,
+    pub(crate) above: Cell,
+}
+
+impl Law {
+    /// The randomised response that dominates every pure epsilon-DP mechanism (Kairouz, Oh and
+    /// Viswanath 2017).
+    pub(crate) fn randomised_response(epsilon: f64) -> Self {
+        let high = 1.0 / (1.0 + (-epsilon).exp());
+        let low = 1.0 / (1.0 + epsilon.exp());
+        let atom = |loss, p, q| Atom { loss, p, q };
+        Self::Atoms(vec![atom(-epsilon, low, high), atom(epsilon, high, low)])
+    }
+
+    /// A discrete Gaussian of parameter `sigma` against its shift by a whole number.
+    pub(crate) fn discrete_gaussian(sigma: f64, shift: u32) -> Self {
+        let shift = i64::from(shift);
+        // Mass beyond 40 sigma is below 1e-340.
+        let reach = (40.0 * sigma).ceil() as i64 + 1;
+        let weight = |x: i64| (-0.5 * (x as f64 / sigma).powi(2)).exp();
+        let total: f64 = (-reach..=reach).map(weight).sum();
+        let atoms = (-reach..=reach + shift).rev().filter_map(|x| {
+            let (p, q) = (weight(x) / total, weight(x - shift) / total);
+            let loss = (shift as f64 * (shift - 2 * x) as f64) / (2.0 * sigma * sigma);
+            (p > 0.0).then_some(Atom { loss, p, q })
+        });
+        Self::Atoms(atoms.collect())
+    }
+
+    /// True where the loss has atoms, so that rounding it costs to first order.
+    pub(crate) fn has_atoms(&self) -> bool {
+        !matches!(self, Self::PoissonGaussian { .. })
+    }
+
+    /// The range of loss outside which P has at most about `low` and `high` probability.
+    pub(crate) fn range(&self, direction: Direction, low: f64, high: f64) -> (f64, f64) {
+        match direction {
+            Direction::Remove => self.remove_range(low, high),
+            Direction::Add => {
+                let (a, b) = self.add_range(high, low);
+                (-b, -a)
+            }
+        }
+    }
+
+    fn remove_range(&self, low: f64, high: f64) -> (f64, f64) {
+        match self {
+            &Self::PoissonGaussian { sigma, q } => {
+                let shifted = 1.0 / sigma + upper_quantile((high / (2.0 * q)).min(0.5));
+                let top = shifted.max(upper_quantile((high / 2.0).min(0.5)));
+                (
+                    loss(-upper_quantile(low.min(0.5)), sigma, q),
+                    loss(top, sigma, q),
+                )
+            }
+            Self::Laplace { scale } => (-1.0 / scale, 1.0 / scale),
+            Self::Atoms(atoms) => atoms_range(atoms, low, high, |a| a.p),
+        }
+    }
+
+    /// As `remove_range` with probabilities under Q.
+    fn add_range(&self, low: f64, high: f64) -> (f64, f64) {
+        match self {
+            &Self::PoissonGaussian { sigma, q } => (
+                loss(-upper_quantile(low.min(0.5)), sigma, q),
+                loss(upper_quantile(high.min(0.5)), sigma, q),
+            ),
+            Self::Laplace { scale } => (-1.0 / scale, 1.0 / scale),
+            Self::Atoms(atoms) => atoms_range(atoms, low, high, |a| a.q),
+        }
+    }
+
+    /// The cells between ascending `edges`; a cell holds its upper edge and not its lower one (the
+    /// other way round in the add direction).
+    pub(crate) fn cells(&self, direction: Direction, edges: &[f64]) -> Cells {
+        match direction {
+            Direction::Remove => self.remove_cells(edges),
+            Direction::Add => {
+                let mirrored: Vec<f64> = edges.iter().rev().map(|e| -e).collect();
+                let cells = self.remove_cells(&mirrored);
+                let swap = |c: Cell| Cell {
+                    p: c.q,
+                    q: c.p,
+                    ..c
+                };
+                Cells {
+                    below: swap(cells.above),
+                    inside: cells.inside.into_iter().rev().map(swap).collect(),
+                    above: swap(cells.below),
+                }
+            }
+        }
+    }
+
+    fn remove_cells(&self, edges: &[f64]) -> Cells {
+        match self {
+            &Self::PoissonGaussian { sigma, q } => gaussian_cells(sigma, q, edges),
+            &Self::Laplace { scale } => {
+                // x falls from 1 to 0 as the loss rises from -1/scale to 1/scale.
+                let atom = 0.5 * (-1.0 / scale).exp();
+                let ends = [
+                    Atom {
+                        loss: -1.0 / scale,
+                        p: atom,
+                        q: 0.5,
+                    },
+                    Atom {
+                        loss: 1.0 / scale,
+                        p: 0.5,
+                        q: atom,
+                    },
+                ];
+                let mut cells = atom_cells(&ends, edges);
+                for (cell, pair) in cells.inside.iter_mut().zip(edges.windows(2)) {
+                    add_laplace_middle(cell, scale, pair[0], pair[1]);
+                }
+                if let (Some(&first), Some(&last)) = (edges.first(), edges.last()) {
+                    add_laplace_middle(&mut cells.below, scale, -1.0 / scale, first);
+                    add_laplace_middle(&mut cells.above, scale, last, 1.0 / scale);
+                }
+                cells
+            }
+            Self::Atoms(atoms) => atom_cells(atoms, edges),
+        }
+    }
+
+    /// A rough finite version of the law, for choosing tilt, window and grid: (loss, P-mass).
+    /// `reach` says how far a normal tail matters, in standard deviations.
+    pub(crate) fn sketch(&self, direction: Direction, reach: f64) -> Vec<(f64, f64)> {
+        let mirror = direction == Direction::Add;
+        match self {
+            &Self::PoissonGaussian { sigma, q } => {
+                let length = 1.0 / sigma + 2.0 * reach;
+                let n = (length / 0.15).ceil();
+                let step = length / n;
+                (0..n as usize)
+                    .filter_map(|i| {
+                        let a = -reach + i as f64 * step;
+                        let middle = loss(a + 0.5 * step, sigma, q);
+                        let (plain, _) = shifted_interval(a, a + step, 0.0);
+                        let (moved, _) = shifted_interval(a, a + step, 1.0 / sigma);
+                        let (loss, p) = if mirror {
+                            (-middle, plain)
+                        } else {
+                            (middle, (1.0 - q) * plain + q * moved)
+                        };
+                        (p > 0.0).then_some((loss, p))
+                    })
+                    .collect()
+            }
+            Self::Laplace { scale } => {
+                let edges: Vec<f64> = (-50..=50).map(|i| f64::from(i) / 49.5 / scale).collect();
+                let cells = self.cells(Direction::Remove, &edges);
+                let middles = edges.windows(2).map(|e| f64::midpoint(e[0], e[1]));
+                middles
+                    .zip(cells.inside)
+                    .filter(|(_, c)| c.p > 0.0)
+                    .map(|(l, c)| (l, c.p))
+                    .collect()
+            }
+            Self::Atoms(atoms) => atoms
+                .iter()
+                .map(|a| {
+                    if mirror {
+                        (-a.loss, a.q)
+                    } else {
+                        (a.loss, a.p)
+                    }
+                })
+                .filter(|&(_, p)| p > 0.0)
+                .collect(),
+        }
+    }
+}
+
+/// The loss at `z` (outputs in units of sigma): `ln(1 - q + q exp(z / sigma - 1 / (2 sigma^2)))`.
+fn loss(z: f64, sigma: f64, q: f64) -> f64 {
+    let exponent = (z - 0.5 / sigma) / sigma;
+    if exponent + q.ln() < 1.0 {
+        (q * exponent.exp_m1()).ln_1p()
+    } else {
+        exponent + q.ln() + ((1.0 - q) / q * (-exponent).exp()).ln_1p()
+    }
+}
+
+/// The inverse of [`loss`]; minus infinity at and below its infimum `ln(1 - q)`.
+fn outcome(loss: f64, sigma: f64, q: f64) -> f64 {
+    let exponent = if loss < 1.0 {
+        let ratio = loss.exp_m1() / q;
+        if ratio <= -1.0 {
+            return f64::NEG_INFINITY;
+        }
+        ratio.ln_1p()
+    } else {
+        loss - q.ln() + (-(1.0 - q) * (-loss).exp()).ln_1p()
+    };
+    0.5 / sigma + sigma * exponent
+}
+
+fn gaussian_cells(sigma: f64, q: f64, edges: &[f64]) -> Cells {
+    let shift = 1.0 / sigma;
+    let z: Vec<f64> = edges.iter().map(|&e| outcome(e, sigma, q)).collect();
+    let cell = |a: f64, b: f64, edge: f64| {
+        let (plain, plain_error) = shifted_interval(a, b, 0.0);
+        let (moved, moved_error) = shifted_interval(a, b, shift);
+        let error = plain_error.max(moved_error);
+        let reach = if a.is_finite() { a.abs() } else { b.abs() };
+        Cell {
+            p: (1.0 - q) * plain + q * moved,
+            q: plain,
+            error,
+            slip: 2.0 * error + 16.0 * f64::EPSILON * (1.0 + edge.abs() + reach * shift),
+        }
+    };
+    let inside = z
+        .windows(2)
+        .zip(edges)
+        .map(|(pair, &edge)| cell(pair[0], pair[1], edge))
+        .collect();
+    let outside = |tail: f64, moved_tail: f64| Cell {
+        p: (1.0 - q) * tail + q * moved_tail,
+        q: tail,
+        error: 1e-12,
+        slip: 1e-9,
+    };
+    let (first, last) = (z[0], z[z.len() - 1]);
+    Cells {
+        below: outside(upper_tail(-first), upper_tail(shift - first)),
+        inside,
+        above: outside(upper_tail(last), upper_tail(last - shift)),
+    }
+}
+
+fn add_laplace_middle(cell: &mut Cell, scale: f64, low: f64, high: f64) {
+    let (low, high) = (low.max(-1.0 / scale), high.min(1.0 / scale));
+    if high <= low {
+        return;
+    }
+    // p-density of the loss l: exp((l - 1/scale) / 2) / 4; q-density: exp(-(l + 1/scale) / 2) / 4.
+    let edge = (-0.5 / scale).exp() / 2.0;
+    cell.p += edge * (0.5 * low).exp() * (0.5 * (high - low)).exp_m1();
+    cell.q += edge * (-0.5 * high).exp() * (0.5 * (high - low)).exp_m1();
+    cell.error = 64.0 * f64::EPSILON;
+    cell.slip = 64.0 * f64::EPSILON * (1.0 + 1.0 / scale);
+}
+
+fn atom_cells(atoms: &[Atom], edges: &[f64]) -> Cells {
+    let mut cells = Cells {
+        below: Cell::default(),
+        inside: vec![Cell::default(); edges.len() - 1],
+        above: Cell::default(),
+    };
+    for atom in atoms {
+        let place = edges.partition_point(|&e| e < atom.loss);
+        let cell = match place {
+            0 => &mut cells.below,
+            i if i == edges.len() => &mut cells.above,
+            i => &mut cells.inside[i - 1],
+        };
+        cell.p += atom.p;
+        cell.q += atom.q;
+        cell.error = 1e-12;
+        cell.slip = 1e-12 * (1.0 + atom.loss.abs());
+    }
+    cells
+}
+
+fn atoms_range(atoms: &[Atom], low: f64, high: f64, mass: impl Fn(&Atom) -> f64) -> (f64, f64) {
+    let end = |tail: f64, order: &mut dyn Iterator<Item = &Atom>| {
+        let mut sum = 0.0;
+        let mut last = 0.0;
+        for atom in order {
+            last = atom.loss;
+            sum += mass(atom);
+            if sum > tail {
+                break;
+            }
+        }
+        last
+    };
+    (
+        end(low, &mut atoms.iter()),
+        end(high, &mut atoms.iter().rev()),
+    )
+}

@@ -1,0 +1,244 @@
+//! Choosing tilt, window and grid for a question to a composition.
+
+use super::compose::{Curve, MAX_GRID, Part, compose};
+use super::cumulant::{Cumulants, Term, cumulants, log_delta_guess, solve_tilt, tail_point};
+use super::discretise::{Resolution, discretise};
+use super::{Direction, Law};
+
+/// Tilted mass left outside the window.
+const LOG_OUTSIDE: f64 = -27.0;
+
+/// Finer cuts tried before the bounds are returned as they are.
+const REFINEMENTS: i32 = 8;
+
+/// Laws with the number of times each is run.
+pub(crate) struct Problem {
+    pub(crate) laws: Vec<(Law, u64)>,
+    /// Total variation distance from the ideal mechanisms.
+    pub(crate) distance: f64,
+}
+
+/// A certified interval.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interval {
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
+}
+
+/// One direction of a problem, sketched.
+struct View<'a> {
+    problem: &'a Problem,
+    direction: Direction,
+    sketch: Vec<Term>,
+    largest_tilt: f64,
+    /// Of the untilted loss.
+    deviation: f64,
+    steps: f64,
+}
+
+/// Where and how finely to compose.
+#[derive(Clone, Copy)]
+struct Setting {
+    tilt: f64,
+    centre: f64,
+    deviation: f64,
+    tolerance: f64,
+    log_delta: f64,
+}
+
+impl Problem {
+    fn directions(&self) -> &'static [Direction] {
+        let symmetric = |law: &Law| match law {
+            Law::PoissonGaussian { q, .. } => *q >= 1.0,
+            Law::Laplace { .. } | Law::Atoms(_) => true,
+        };
+        if self.laws.iter().all(|(law, _)| symmetric(law)) {
+            &[Direction::Remove]
+        } else {
+            &[Direction::Remove, Direction::Add]
+        }
+    }
+
+    fn view(&self, direction: Direction, log_delta: f64) -> View<'_> {
+        let steps: f64 = self.laws.iter().map(|(_, steps)| *steps as f64).sum();
+        // exp(-reach^2 / 2) is far below delta / steps.
+        let reach = (2.0 * (12.0 - log_delta + steps.ln())).sqrt().min(38.0);
+        let sketch: Vec<Term> = (self.laws.iter())
+            .map(|(law, n)| Term::new(law.sketch(direction, reach).into_iter(), *n as f64))
+            .collect();
+        let deviation = cumulants(&sketch, 0.0).variance.sqrt().max(1e-280);
+        View {
+            problem: self,
+            direction,
+            sketch,
+            largest_tilt: 200.0 / deviation,
+            deviation,
+            steps,
+        }
+    }
+
+    /// Bounds on the smallest epsilon >= 0 at this delta.
+    pub(crate) fn epsilon(&self, delta: f64) -> Interval {
+        let mut total = Interval {
+            lower: 0.0,
+            upper: 0.0,
+        };
+        for &direction in self.directions() {
+            let one = self.view(direction, delta.ln()).epsilon(delta, total.lower);
+            total.lower = total.lower.max(one.lower);
+            total.upper = total.upper.max(one.upper);
+        }
+        total
+    }
+
+    /// Bounds on delta at this epsilon >= 0.
+    pub(crate) fn delta(&self, epsilon: f64) -> Interval {
+        let mut total = Interval {
+            lower: 0.0,
+            upper: 0.0,
+        };
+        for &direction in self.directions() {
+            let one = self.view(direction, -650.0).delta(epsilon, total.lower);
+            total.lower = total.lower.max(one.lower);
+            total.upper = total.upper.max(one.upper);
+        }
+        let charge = (1.0 + epsilon.exp()) * self.distance;
+        total.upper = (total.upper + charge).min(1.0);
+        total
+    }
+}
+
+impl View<'_> {
+    /// `known` is a lower bound that another direction gave: precision below it is wasted.
+    fn epsilon(&self, delta: f64, known: f64) -> Interval {
+        let log_delta = delta.ln();
+        let mut tilt = solve_tilt(self.largest_tilt, |tilt| {
+            log_delta_guess(&cumulants(&self.sketch, tilt), tilt) - log_delta
+        });
+        let mut best = Interval {
+            lower: 0.0,
+            upper: f64::INFINITY,
+        };
+        for refinement in 0..REFINEMENTS {
+            let k = cumulants(&self.sketch, tilt);
+            let setting = self.setting(&k, tilt, log_delta);
+            let curve = self.compose(&setting, refinement);
+            let goal = |epsilon: f64| delta - (1.0 + epsilon.exp()) * self.problem.distance;
+            let start = setting.centre;
+            let upper = curve
+                .upper
+                .solve(start, goal)
+                .unwrap_or(curve.upper.begin());
+            let lower = curve.lower.solve(start, |_| delta).unwrap_or(0.0);
+            best.upper = best.upper.min(upper.max(0.0));
+            best.lower = best.lower.max(lower).min(best.upper);
+            let gap = best.upper - best.lower;
+            if gap <= 6.0 * setting.tolerance || best.upper <= known {
+                break;
+            }
+            // The guess of the tilt may have been off: put the answer at the centre.
+            if best.upper.is_finite() && (best.upper - setting.centre).abs() > setting.deviation {
+                tilt = self.tilt_at(best.upper);
+            }
+        }
+        best
+    }
+
+    fn delta(&self, epsilon: f64, known: f64) -> Interval {
+        let tilt = self.tilt_at(epsilon);
+        let k = cumulants(&self.sketch, tilt);
+        let setting = self.setting(&k, tilt, log_delta_guess(&k, tilt));
+        let mut best = Interval {
+            lower: 0.0,
+            upper: 1.0,
+        };
+        for refinement in 0..REFINEMENTS {
+            let curve = self.compose(&setting, refinement);
+            best.upper = best.upper.min(curve.upper.delta(epsilon));
+            best.lower = best.lower.max(curve.lower.delta(epsilon)).min(best.upper);
+            let gap = best.upper - best.lower;
+            if gap <= 5e-3 * best.upper || best.upper <= known || best.upper < 1e-280 {
+                break;
+            }
+        }
+        best
+    }
+
+    fn tilt_at(&self, epsilon: f64) -> f64 {
+        solve_tilt(self.largest_tilt, |tilt| {
+            epsilon - cumulants(&self.sketch, tilt).mean
+        })
+    }
+
+    fn setting(&self, k: &Cumulants, tilt: f64, log_delta: f64) -> Setting {
+        // An absolute 1e-4 will do, unless the whole loss is smaller than that.
+        let tolerance = (5e-4 * k.mean).max(1e-4_f64.min(self.deviation / 50.0));
+        Setting {
+            tilt,
+            centre: k.mean,
+            deviation: k.variance.sqrt().max(tolerance),
+            tolerance,
+            log_delta: log_delta.max(-640.0),
+        }
+    }
+
+    fn compose(&self, setting: &Setting, refinement: i32) -> Curve {
+        let side = |side: f64| {
+            tail_point(
+                &self.sketch,
+                setting.tilt,
+                LOG_OUTSIDE,
+                side,
+                setting.deviation,
+            )
+        };
+        let window = (side(-1.0), side(1.0));
+        let finer = 0.5_f64.powi(refinement);
+        let spacing = (self.spacing(setting) * finer).max((window.1 - window.0) / MAX_GRID as f64);
+        let share = setting.log_delta.exp() / self.steps;
+        let resolution = Resolution {
+            spacing,
+            relative: 0.05 * finer,
+            cap: (setting.deviation / 40.0 * finer).max(spacing),
+            low: 1e-20 / self.steps,
+            high: (1e-5 * share).max(1e-290),
+        };
+        let parts: Vec<Part> = (self.problem.laws.iter())
+            .map(|(law, steps)| Part {
+                law: discretise(law, self.direction, &resolution),
+                steps: *steps,
+            })
+            .collect();
+        compose(&parts, spacing, setting.tilt, setting.deviation, window)
+    }
+
+    /// The spacing at which rounding each step's loss moves epsilon by about the tolerance.
+    ///
+    /// Splitting a loss between grid points at distance h adds variance v <= min(h |L|, h^2 / 6) a
+    /// step, which moves ln delta by tilt (1 + tilt) v / 2 and epsilon by (1 + tilt) v / 2.
+    fn spacing(&self, setting: &Setting) -> f64 {
+        let mut weighted = Vec::new();
+        for term in &self.sketch {
+            let base = term.log_mgf(setting.tilt);
+            let atoms = term.loss.iter().zip(&term.log_mass);
+            weighted.extend(
+                atoms.map(|(l, m)| (l.abs(), term.steps * (m + setting.tilt * l - base).exp())),
+            );
+        }
+        let shift = |h: f64| {
+            let v: f64 = weighted
+                .iter()
+                .map(|(l, w)| w * (h * l).min(h * h / 6.0))
+                .sum();
+            0.5 * (1.0 + setting.tilt) * v
+        };
+        let mut h = setting.deviation / 10.0;
+        if self.problem.laws.iter().any(|(law, _)| law.has_atoms()) {
+            h = h.min(setting.tolerance);
+        }
+        while h > setting.deviation / 1e5 && shift(h) > setting.tolerance {
+            h *= 0.8;
+        }
+        h
+    }
+}
