@@ -89,7 +89,7 @@ fn write_summaries(
             ),
             None => (String::new(), false),
         };
-        let parsed = format::parse_summary(&raw_summary).filter(|_| finished);
+        let parsed = format::parse_summary(&raw_summary);
         let (photos, summary) = parsed.unwrap_or_default();
         let captions = if photos <= config.max_photos { photos } else { 0 };
         albums.push(SyntheticAlbum {
@@ -98,6 +98,7 @@ fn write_summaries(
             summary,
             captions: vec![String::new(); captions],
             raw_summary,
+            truncated: !finished,
         });
     }
     Ok(albums)
@@ -130,11 +131,9 @@ fn write_captions(
         },
     )?;
     for (album, photo, generation) in written {
-        // A caption that never ends is left blank: curation drops the album as broken.
-        if matches!(generation.stop, Stop::Token(_)) {
-            let text = model.tokenizer.decode(&generation.tokens)?;
-            text.trim().clone_into(&mut albums[album].captions[photo]);
-        }
+        let text = model.tokenizer.decode(&generation.tokens)?;
+        text.trim().clone_into(&mut albums[album].captions[photo]);
+        albums[album].truncated |= !matches!(generation.stop, Stop::Token(_));
     }
     Ok(())
 }

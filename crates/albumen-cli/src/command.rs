@@ -1,0 +1,25 @@
+//! The commands.
+
+pub(crate) mod account;
+pub(crate) mod assets;
+pub(crate) mod dataset;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod verify;
+
+use std::path::Path;
+
+use albumen_schema::Config;
+
+use crate::failure::{Failure, Outcome};
+
+/// Reads a configuration; whatever is wrong with it is the user's to mend.
+pub(crate) fn read_config(path: &Path) -> Outcome<Config> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::usage(anyhow::anyhow!(
+            "cannot read the configuration {}: {e}",
+            path.display()
+        ))
+    })?;
+    Config::parse(&path.display().to_string(), &text).map_err(Failure::usage)
+}

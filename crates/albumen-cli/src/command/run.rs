@@ -1,0 +1,85 @@
+//! `albumen run` and the commands of single stages.
+
+use std::path::{Path, PathBuf};
+
+use albumen_schema::Config;
+use serde_json::json;
+
+use crate::args::{RunArgs, StageArgs};
+use crate::budget::Budget;
+use crate::command::read_config;
+use crate::failure::Outcome;
+use crate::models::Models;
+use crate::progress::{print_json, say};
+use crate::run_dir::RunDir;
+use crate::stages::{Runner, Stage};
+
+/// Runs `albumen run`.
+pub(crate) fn run(args: &RunArgs) -> Outcome {
+    let config = read_config(&args.config)?;
+    let out = run_directory(&config, args.out.as_deref());
+    let mut runner = runner(config, &out, args.insecure_seed, args.check)?;
+    let Some(runner) = &mut runner else {
+        say("configuration, budget and models are good");
+        return Ok(());
+    };
+    runner.run(args.until.unwrap_or(Stage::Report), args.force)?;
+    let guarantee = runner.spent()?;
+    if args.json {
+        print_json(&json!({
+            "run": out,
+            "release": runner.dir.release(),
+            "report": out.join("report.html"),
+            "epsilon": guarantee.epsilon,
+            "epsilon_lower": guarantee.epsilon_lower,
+            "epsilon_rdp": guarantee.epsilon_rdp,
+            "delta": guarantee.delta,
+        }));
+    }
+    say(&format!(
+        "spent epsilon {:.3} at delta {:.0e} by {}",
+        guarantee.epsilon, guarantee.delta, runner.config.privacy.unit
+    ));
+    Ok(())
+}
+
+/// Runs one stage, and before it those that it needs and that are not finished.
+pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
+    let config = read_config(&args.config)?;
+    let out = run_directory(&config, args.out.as_deref());
+    if let Some(mut runner) = runner(config, &out, None, false)? {
+        runner.run(stage, args.force.then_some(stage))?;
+    }
+    Ok(())
+}
+
+fn run_directory(config: &Config, out: Option<&Path>) -> PathBuf {
+    out.map_or_else(|| Path::new("runs").join(&config.name), Path::to_owned)
+}
+
+/// Solves for the budget, finds the models, opens the run directory: all that can fail before
+/// private data is read. `None` where only these checks are wanted.
+fn runner(
+    config: Config,
+    out: &Path,
+    insecure_seed: Option<u64>,
+    check_only: bool,
+) -> Outcome<Option<Runner>> {
+    let budget = Budget::solve(&config)?;
+    let models = Models::new()?;
+    models.check(&config)?;
+    if check_only {
+        return Ok(None);
+    }
+    if insecure_seed.is_some() {
+        say("warning: private randomness comes from a seed; this run guarantees nothing");
+    }
+    let dir = RunDir::open(out, &config)?;
+    Ok(Some(Runner {
+        config,
+        dir,
+        budget,
+        models,
+        insecure_seed,
+    }))
+}

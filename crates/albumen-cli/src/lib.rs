@@ -1,0 +1,46 @@
+//! The `albumen` command: arguments, the run directory, progress.
+//!
+//! A library behind a one-line binary, so that the reference pages are generated from the code.
+
+pub mod args;
+mod budget;
+mod command;
+mod failure;
+mod models;
+mod progress;
+mod run_dir;
+mod stages;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the command that the process was started with.
+///
+/// Exit codes: 0 done, 1 the check or run failed, 2 bad arguments or configuration.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Run(args) => command::run::run(args),
+        Command::Ingest(args) => command::run::single(args, stages::Stage::Ingest),
+        Command::Caption(args) => command::run::single(args, stages::Stage::Caption),
+        Command::Summarize(args) => command::run::single(args, stages::Stage::Summarize),
+        Command::Train(args) => command::run::single(args, stages::Stage::TrainCaption),
+        Command::Generate(args) => command::run::single(args, stages::Stage::Generate),
+        Command::Curate(args) => command::run::single(args, stages::Stage::Curate),
+        Command::Render(args) => command::run::single(args, stages::Stage::Render),
+        Command::Export(args) => command::run::single(args, stages::Stage::Export),
+        Command::Report(args) => command::run::single(args, stages::Stage::Report),
+        Command::Plan(args) => command::plan::plan(args),
+        Command::Account(args) => command::account::account(args),
+        Command::Verify(args) => command::verify::verify(args),
+        Command::Assets(args) => command::assets::assets(args),
+        Command::Dataset(args) => command::dataset::dataset(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

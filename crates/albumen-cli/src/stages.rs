@@ -1,0 +1,255 @@
+//! The stages of a run: what each reads, which part of the configuration it depends on, and what
+//! it leaves.
+
+mod ledger;
+mod private;
+mod public;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use albumen_schema::{Config, StageManifest, TOOL};
+use serde_json::{Value, json};
+
+use crate::budget::Budget;
+use crate::failure::Outcome;
+use crate::models::Models;
+use crate::progress::say;
+use crate::run_dir::{self, MANIFEST, RunDir};
+
+/// A stage, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Stage {
+    /// Read and check the private albums.
+    Ingest,
+    /// Caption every photo.
+    Caption,
+    /// Summarise every album.
+    Summarize,
+    /// Train the summary model.
+    TrainSummary,
+    /// Train the caption model.
+    TrainCaption,
+    /// Sample synthetic albums.
+    Generate,
+    /// Judge them.
+    Curate,
+    /// Draw the kept ones.
+    Render,
+    /// Write the release.
+    Export,
+    /// Write report.html.
+    Report,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Ingest,
+        Self::Caption,
+        Self::Summarize,
+        Self::TrainSummary,
+        Self::TrainCaption,
+        Self::Generate,
+        Self::Curate,
+        Self::Render,
+        Self::Export,
+        Self::Report,
+    ];
+
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Caption => "caption",
+            Self::Summarize => "summarize",
+            Self::TrainSummary => "train-summary",
+            Self::TrainCaption => "train-caption",
+            Self::Generate => "generate",
+            Self::Curate => "curate",
+            Self::Render => "render",
+            Self::Export => "export",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// Runs the stages of one configuration in one run directory.
+pub(crate) struct Runner {
+    pub(crate) config: Config,
+    pub(crate) dir: RunDir,
+    pub(crate) budget: Budget,
+    pub(crate) models: Models,
+    pub(crate) insecure_seed: Option<u64>,
+}
+
+impl Runner {
+    /// Runs every stage up to `until` that is not finished, and `force` in any case.
+    pub(crate) fn run(&mut self, until: Stage, force: Option<Stage>) -> Outcome {
+        for stage in Stage::ALL {
+            if stage > until {
+                break;
+            }
+            let expected = self.expected(stage)?;
+            if force != Some(stage) && self.is_finished(stage, &expected)? {
+                say(&format!("{}: finished before", stage.name()));
+                continue;
+            }
+            self.execute(stage, expected)?;
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
+        match stage {
+            Stage::Ingest => self.ingest(manifest),
+            Stage::Caption => self.caption(manifest),
+            Stage::Summarize => self.summarize(manifest),
+            Stage::TrainSummary | Stage::TrainCaption => self.train(stage, manifest),
+            Stage::Generate => self.generate(manifest),
+            Stage::Curate => self.curate(manifest),
+            Stage::Render => self.render(manifest),
+            Stage::Export => self.export(manifest),
+            Stage::Report => Ok(()),
+        }
+    }
+
+    /// Where the stage's outputs lie.
+    pub(crate) fn output(&self, stage: Stage) -> PathBuf {
+        match stage {
+            Stage::Ingest | Stage::Caption | Stage::Summarize => {
+                self.dir.private().join(stage.name())
+            }
+            Stage::TrainSummary => self.dir.model("summary"),
+            Stage::TrainCaption => self.dir.model("caption"),
+            Stage::Generate | Stage::Curate | Stage::Render => {
+                self.dir.synthetic().join(stage.name())
+            }
+            Stage::Export => self.dir.release(),
+            Stage::Report => self.dir.root().join("report.html"),
+        }
+    }
+
+    /// Where the stage's manifest lies. Hashes of private tables are private themselves, so those
+    /// of the training stages are kept there; a release holds nothing but what is released.
+    fn manifest_path(&self, stage: Stage) -> PathBuf {
+        match stage {
+            Stage::TrainSummary | Stage::TrainCaption => {
+                self.dir.private().join(format!("{}.json", stage.name()))
+            }
+            Stage::Export => self.dir.root().join("export.json"),
+            _ => self.output(stage).join(MANIFEST),
+        }
+    }
+
+    /// The manifest that the stage would leave now, but for its outputs.
+    fn expected(&self, stage: Stage) -> anyhow::Result<StageManifest> {
+        let c = &self.config;
+        let limits = json!([c.generate.max_summary_tokens, c.generate.max_caption_tokens]);
+        let config: Value = match stage {
+            Stage::Ingest => json!(c.corpus),
+            Stage::Caption => json!(c.caption),
+            Stage::Summarize => json!(c.summarize),
+            Stage::TrainSummary => json!([c.privacy, c.train, self.budget.summary, limits]),
+            Stage::TrainCaption => json!([c.privacy, c.train, self.budget.caption, limits]),
+            Stage::Generate => json!(c.generate),
+            Stage::Curate => json!(c.curate),
+            Stage::Render => json!([c.render, c.generate.seed]),
+            Stage::Export => json!([c.export, c.name, c.render, c.train.model, c.privacy]),
+            Stage::Report => Value::Null,
+        };
+        Ok(StageManifest {
+            stage: stage.name().to_owned(),
+            tool: TOOL.to_owned(),
+            config,
+            inputs: self.inputs(stage)?,
+            outputs: BTreeMap::new(),
+        })
+    }
+
+    fn inputs(&self, stage: Stage) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut inputs = BTreeMap::new();
+        let mut outputs_of = |before: Stage| -> anyhow::Result<()> {
+            // A stage that has not run yet has no manifest; this one then is not finished either.
+            if let Some(manifest) = run_dir::read_manifest(&self.manifest_path(before)) {
+                for (name, hash) in manifest.outputs {
+                    inputs.insert(format!("{}/{name}", before.name()), hash);
+                }
+            }
+            Ok(())
+        };
+        match stage {
+            Stage::Ingest | Stage::Report => {}
+            Stage::Caption => outputs_of(Stage::Ingest)?,
+            Stage::Summarize => outputs_of(Stage::Caption)?,
+            Stage::TrainSummary | Stage::TrainCaption => {
+                outputs_of(Stage::Caption)?;
+                outputs_of(Stage::Summarize)?;
+            }
+            Stage::Generate => {
+                outputs_of(Stage::TrainSummary)?;
+                outputs_of(Stage::TrainCaption)?;
+            }
+            Stage::Curate => outputs_of(Stage::Generate)?,
+            Stage::Render => outputs_of(Stage::Curate)?,
+            Stage::Export => {
+                outputs_of(Stage::Curate)?;
+                outputs_of(Stage::Render)?;
+            }
+        }
+        let model = match stage {
+            Stage::Summarize => Some(&self.config.summarize.model),
+            Stage::TrainSummary | Stage::TrainCaption | Stage::Generate => {
+                Some(&self.config.train.model)
+            }
+            _ => None,
+        };
+        if let Some(name) = model {
+            let hash = self.models.language_model_fingerprint(name)?;
+            inputs.insert("model".to_owned(), hash);
+        }
+        if stage == Stage::Ingest {
+            let path = &self.config.corpus.path;
+            anyhow::ensure!(
+                path.exists(),
+                "the corpus {} is not there\n  hint: check [corpus] path; the quickstart's is made \
+                 by `albumen dataset quickstart --out datasets/quickstart`",
+                path.display()
+            );
+            inputs.insert("corpus".to_owned(), run_dir::fingerprint(path)?);
+        }
+        if stage == Stage::Export && self.dir.ledger().exists() {
+            inputs.insert("ledger".to_owned(), run_dir::hash_file(&self.dir.ledger())?);
+        }
+        Ok(inputs)
+    }
+
+    /// Whether the stage is finished: made from the same, and its outputs are as they were left.
+    fn is_finished(&self, stage: Stage, expected: &StageManifest) -> anyhow::Result<bool> {
+        if stage == Stage::Report {
+            return Ok(false);
+        }
+        let Some(mut found) = run_dir::read_manifest(&self.manifest_path(stage)) else {
+            return Ok(false);
+        };
+        let outputs = std::mem::take(&mut found.outputs);
+        let dir = self.output(stage);
+        Ok(found == *expected && dir.is_dir() && run_dir::hashes(&dir)? == outputs)
+    }
+
+    /// Writes down that the stage is finished, with the hashes of what lies in `outputs`.
+    pub(crate) fn finished(
+        &self,
+        stage: Stage,
+        mut manifest: StageManifest,
+        outputs: &Path,
+    ) -> anyhow::Result<()> {
+        manifest.outputs = run_dir::hashes(outputs)?;
+        let path = match stage {
+            Stage::TrainSummary | Stage::TrainCaption | Stage::Export => self.manifest_path(stage),
+            // Inside the directory that is about to be renamed: the two appear together.
+            _ => outputs.join(MANIFEST),
+        };
+        run_dir::write_manifest(&path, &manifest)
+    }
+}

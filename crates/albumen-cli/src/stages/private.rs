@@ -1,0 +1,237 @@
+//! The stages on the private side, up to the two released adapters.
+
+use std::fs;
+use std::path::Path;
+
+use albumen_corpus::{
+    PhotoCaptioner, Summarizer, caption_stage, group_units, ingest_stage, load_texts,
+    summarize_stage,
+};
+use albumen_dp::{Decay, Optimizer, Plan, Randomness, Schedule, decode_f32, encode_f32, recover};
+use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
+use albumen_schema::StageManifest;
+use albumen_schema::config::{LearningSchedule, LoraTargets, ModelTraining, TrainConfig};
+use albumen_train::{Engine, Lengths, Model, StepProgress};
+use anyhow::Context;
+use serde_json::json;
+
+use super::{Runner, Stage};
+use crate::failure::Outcome;
+use crate::progress::{Progress, say};
+use crate::run_dir::{Part, write_whole};
+
+impl Runner {
+    pub(super) fn ingest(&mut self, manifest: StageManifest) -> Outcome {
+        let progress = Progress::start("ingest");
+        let part = Part::start(&self.output(Stage::Ingest))?;
+        ingest_stage(&self.config.corpus, part.path())?;
+        self.finished(Stage::Ingest, manifest, part.path())?;
+        part.finish()?;
+        progress.finish("");
+        Ok(())
+    }
+
+    pub(super) fn caption(&mut self, manifest: StageManifest) -> Outcome {
+        let mut progress = Progress::start("caption");
+        let part = Part::start(&self.output(Stage::Caption))?;
+        let tagger = self.tagger()?;
+        caption_stage(
+            &self.config.caption,
+            self.config.corpus.max_pixels,
+            &self.output(Stage::Ingest).join("albums.parquet"),
+            tagger.as_ref(),
+            part.path(),
+            &mut |share| progress.set(share, ""),
+        )?;
+        self.finished(Stage::Caption, manifest, part.path())?;
+        part.finish()?;
+        progress.finish("");
+        Ok(())
+    }
+
+    fn tagger(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
+        let weights = self
+            .models
+            .asset("efficientnet-lite0", "efficientnet-lite0-57934424.pth")?;
+        Ok(Box::new(albumen_vision::Describer::load(&weights)?))
+    }
+
+    pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {
+        let mut progress = Progress::start("summarize");
+        let part = Part::start(&self.output(Stage::Summarize))?;
+        let model = self.models.language_model(&self.config.summarize.model)?;
+        let summarizer = Summarizer::new(
+            &model.lm,
+            &model.tokenizer,
+            self.config.summarize.max_tokens,
+        );
+        summarize_stage(
+            &self.output(Stage::Caption).join("captions.parquet"),
+            &summarizer,
+            part.path(),
+            &mut |share| progress.set(share, ""),
+        )?;
+        self.finished(Stage::Summarize, manifest, part.path())?;
+        part.finish()?;
+        progress.finish("");
+        Ok(())
+    }
+
+    /// Trains a model, or finds the one that a killed run had already paid for.
+    pub(super) fn train(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
+        let (model, plan, settings) = match stage {
+            Stage::TrainSummary => (
+                Model::Summary,
+                &self.budget.summary,
+                &self.config.train.summary,
+            ),
+            _ => (
+                Model::Caption,
+                &self.budget.caption,
+                &self.config.train.caption,
+            ),
+        };
+        let (plan, settings) = (plan.clone(), settings.clone());
+        let language = self.models.language_model(&self.config.train.model)?;
+        let lora = lora_config(&self.config.train);
+        let layout = LoraLayout::new(language.lm.config(), &lora)?;
+        let mut ledger = self.open_ledger()?;
+        let escrow = self.dir.private().join("escrow").join(model.name());
+
+        let params = if let Some(bytes) = recover(&ledger, stage.name(), &escrow)? {
+            say(&format!(
+                "{}: found the model this run had finished",
+                stage.name()
+            ));
+            decode_f32(&bytes).context("the model in escrow is cut short")?
+        } else {
+            self.budget.check_remaining(&ledger, &plan)?;
+            let mut progress = Progress::start(stage.name());
+            let texts = load_texts(
+                &self.output(Stage::Caption).join("captions.parquet"),
+                &self.output(Stage::Summarize).join("summaries.parquet"),
+            )?;
+            let privacy = &self.config.privacy;
+            let units = group_units(texts, privacy.unit, privacy.max_albums_per_owner);
+            let engine = Engine {
+                lm: &language.lm,
+                tokenizer: &language.tokenizer,
+                layout: &layout,
+                budget: MicroBatch {
+                    tokens: self.config.train.micro_batch_tokens,
+                    ..MicroBatch::default()
+                },
+                lengths: Lengths {
+                    summary_tokens: self.config.generate.max_summary_tokens,
+                    caption_tokens: self.config.generate.max_caption_tokens,
+                },
+            };
+            let randomness = match self.insecure_seed {
+                Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
+                None => Randomness::Os,
+            };
+            let released = albumen_train::train(
+                &engine,
+                model,
+                plan.clone(),
+                optimizer(&settings),
+                layout.init(self.config.train.init_seed),
+                &units,
+                randomness,
+                &mut |StepProgress { step, steps }| {
+                    progress.set(
+                        step as f64 / steps as f64,
+                        &format!("step {step} of {steps}"),
+                    );
+                },
+            )?;
+            let params = released.commit(&mut ledger, stage.name(), &escrow, encode_f32)?;
+            progress.finish(&format!("{} steps", plan.steps));
+            params
+        };
+        self.keep_adapter(stage, manifest, &layout, &params, &plan)?;
+        fs::remove_file(&escrow).context("cannot remove the emptied escrow")?;
+        Ok(())
+    }
+
+    /// Writes `models/NAME/` whole, then says that the stage is finished.
+    fn keep_adapter(
+        &self,
+        stage: Stage,
+        manifest: StageManifest,
+        layout: &LoraLayout,
+        params: &[f32],
+        plan: &Plan,
+    ) -> anyhow::Result<()> {
+        let target = self.output(stage);
+        let part = Part::start(&target)?;
+        let description = json!({
+            "base_model": self.config.train.model,
+            "lora": layout.config(),
+            "plan": plan,
+            "event": plan.event(),
+        });
+        write_whole(
+            &part.path().join("adapter.safetensors"),
+            &layout.to_safetensors(params)?,
+        )?;
+        write_whole(
+            &part.path().join("adapter.json"),
+            &serde_json::to_vec_pretty(&description)?,
+        )?;
+        part.finish()?;
+        self.finished(stage, manifest, &target)
+    }
+
+    /// The adapter of a finished training stage, with where its values lie.
+    pub(super) fn adapter(&self, stage: Stage, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
+        read_adapter(&self.output(stage).join("adapter.safetensors"), layout)
+    }
+}
+
+fn read_adapter(path: &Path, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    layout
+        .from_safetensors(&bytes)
+        .with_context(|| format!("{} is not the adapter of this run", path.display()))
+}
+
+/// What is adapted.
+pub(super) fn lora_config(train: &TrainConfig) -> LoraConfig {
+    let targets = match train.lora_targets {
+        LoraTargets::QueryValue => vec![Target::Q, Target::V],
+        LoraTargets::Attention => vec![Target::Q, Target::K, Target::V, Target::O],
+        LoraTargets::All => vec![
+            Target::Q,
+            Target::K,
+            Target::V,
+            Target::O,
+            Target::Gate,
+            Target::Up,
+            Target::Down,
+        ],
+    };
+    LoraConfig {
+        rank: train.lora_rank,
+        alpha: train.lora_alpha,
+        targets,
+        layers: Some(train.lora_layers),
+    }
+}
+
+fn optimizer(settings: &ModelTraining) -> Optimizer {
+    let decay = match settings.schedule {
+        LearningSchedule::Constant => Decay::Constant,
+        LearningSchedule::Cosine => Decay::Cosine {
+            final_fraction: 0.0,
+        },
+    };
+    Optimizer {
+        schedule: Schedule {
+            peak: settings.learning_rate,
+            warmup_steps: settings.warmup_steps,
+            decay,
+        },
+        ..Optimizer::adam(settings.learning_rate)
+    }
+}

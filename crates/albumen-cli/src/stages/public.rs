@@ -1,0 +1,152 @@
+//! The stages on the public side: post-processing of the released adapters.
+
+use std::sync::{Arc, Mutex};
+
+use albumen_lm::{Adapter, LoraLayout};
+use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
+use albumen_synth::curate::{Curator, WordList};
+use albumen_synth::export::{Release, export};
+use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
+use albumen_synth::render::render;
+use albumen_synth::storage;
+use albumen_vision::Embedder;
+use albumen_vision::illustrate::Illustrator;
+use anyhow::Context;
+
+use super::private::lora_config;
+use super::{Runner, Stage};
+use crate::failure::Outcome;
+use crate::progress::Progress;
+use crate::run_dir::Part;
+
+impl Runner {
+    pub(super) fn generate(&mut self, manifest: StageManifest) -> Outcome {
+        let model = self.models.language_model(&self.config.train.model)?;
+        let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
+        let summary = self.adapter(Stage::TrainSummary, &layout)?;
+        let caption = self.adapter(Stage::TrainCaption, &layout)?;
+        let mut progress = Progress::start("generate");
+        let part = Part::start(&self.output(Stage::Generate))?;
+        let albums = generate(
+            &AlbumModel {
+                lm: &model.lm,
+                tokenizer: &model.tokenizer,
+                summary: Adapter {
+                    layout: &layout,
+                    params: &summary,
+                },
+                caption: Adapter {
+                    layout: &layout,
+                    params: &caption,
+                },
+            },
+            &self.config.generate,
+            &mut |p| match p {
+                GenerateProgress::Summaries(done, all) => {
+                    progress.set(
+                        0.3 * share(done, all),
+                        &format!("{done} of {all} summaries"),
+                    );
+                }
+                GenerateProgress::Captions(done, all) => {
+                    let share = 0.3 + 0.7 * share(done, all);
+                    progress.set(share, &format!("{done} of {all} captions"));
+                }
+            },
+        )?;
+        storage::write_sampled(&part.path().join("sampled.parquet"), &albums)?;
+        self.finished(Stage::Generate, manifest, part.path())?;
+        part.finish()?;
+        progress.finish(&format!("{} albums", albums.len()));
+        Ok(())
+    }
+
+    pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {
+        let progress = Progress::start("curate");
+        let part = Part::start(&self.output(Stage::Curate))?;
+        let sampled = storage::read_sampled(&self.output(Stage::Generate).join("sampled.parquet"))?;
+        let words = WordList::load(&self.models.asset("naughty-words", "en.json")?)?;
+        let embedder = self.embedder()?;
+        let curated =
+            Curator::new(&self.config.curate, &words, Some(&embedder))?.curate(&sampled)?;
+        storage::write_curated(&part.path().join("curated.parquet"), &curated)?;
+        self.finished(Stage::Curate, manifest, part.path())?;
+        part.finish()?;
+        progress.finish(&format!(
+            "kept {} of {}",
+            kept(&curated).len(),
+            curated.len()
+        ));
+        Ok(())
+    }
+
+    fn embedder(&self) -> anyhow::Result<Embedder> {
+        let weights = self.models.asset("all-minilm-l6-v2", "model.safetensors")?;
+        let dir = weights.parent().context("an asset has no folder")?;
+        Ok(Embedder::load(dir)?)
+    }
+
+    pub(super) fn render(&mut self, manifest: StageManifest) -> Outcome {
+        let progress = Mutex::new(Progress::start("render"));
+        let curated = self.curated()?;
+        let albums = kept(&curated);
+        let part = Part::resume(&self.output(Stage::Render))?;
+        let icons = self.models.asset("fluent-emoji-flat", "icons.json")?;
+        let cache = self.models.cache("icon-names.bin");
+        let painter = Illustrator::load(&icons, Arc::new(self.embedder()?), Some(&cache))?;
+        render(
+            &albums,
+            &painter,
+            &self.config.render,
+            self.config.generate.seed,
+            part.path(),
+            &|p| {
+                if let Ok(mut progress) = progress.lock() {
+                    let words = format!("{} of {} pictures", p.done, p.total);
+                    progress.set(share(p.done, p.total), &words);
+                }
+            },
+        )?;
+        self.finished(Stage::Render, manifest, part.path())?;
+        part.finish()?;
+        let pictures: usize = albums.iter().map(|a| a.captions.len()).sum();
+        if let Ok(progress) = progress.into_inner() {
+            progress.finish(&format!("{pictures} pictures"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
+        let progress = Progress::start("export");
+        let curated = self.curated()?;
+        let statement = export(
+            &Release {
+                config: &self.config,
+                curated: &curated,
+                images: &self.output(Stage::Render),
+                ledger: &self.dir.ledger(),
+            },
+            &self.dir.release(),
+        )?;
+        self.finished(Stage::Export, manifest, &self.dir.release())?;
+        progress.finish(&format!(
+            "epsilon {:.3} at delta {:e} by {}",
+            statement.epsilon, statement.delta, statement.unit
+        ));
+        Ok(())
+    }
+
+    pub(super) fn curated(&self) -> anyhow::Result<Vec<Curated>> {
+        let path = self.output(Stage::Curate).join("curated.parquet");
+        Ok(storage::read_curated(&path)?)
+    }
+}
+
+fn kept(curated: &[Curated]) -> Vec<&SyntheticAlbum> {
+    let kept = curated.iter().filter(|c| c.verdict.kept());
+    kept.map(|c| &c.album).collect()
+}
+
+fn share(done: usize, all: usize) -> f64 {
+    done as f64 / all.max(1) as f64
+}

@@ -1,0 +1,286 @@
+//! Album summaries by the public language model, from the album's captions alone.
+//!
+//! The model is frozen and every album is summarised in a request of its own. Decoding gives the
+//! same text whatever else is in the batch (albumen-lm's contract), so that a summary depends on
+//! one album only: the privacy argument needs that.
+
+use std::collections::BTreeMap;
+
+use albumen_lm::sampler::SamplingParams;
+use albumen_lm::tokenizer::Tokenizer;
+use albumen_lm::{Branch, DecodeOptions, Generation, Lm, Request};
+use albumen_schema::format::one_line;
+
+use crate::{AlbumText, CorpusError};
+
+/// Where a summary came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SummarySource {
+    /// The language model's answer.
+    Model,
+    /// Made from the captions' words, because the model's answer broke the format.
+    Extractive,
+}
+
+/// Worked examples that stand before every album: written for this purpose, public.
+const EXAMPLES: &[(&[&str], &str)] = &[
+    (
+        &[
+            "A photo of a beach and a parasol, in bright daylight.",
+            "A photo of a sandcastle, in bright daylight.",
+            "A photo of a sailing boat, at dusk.",
+        ],
+        "A sunny day at the beach with sandcastles and sailing.",
+    ),
+    (
+        &[
+            "two kids blow out candles on a cake",
+            "a table full of presents and balloons",
+        ],
+        "A birthday party with cake, presents and balloons.",
+    ),
+    (
+        &[
+            "A photo of a cable car, in daylight.",
+            "A photo of a ski slope and a mountain, in daylight.",
+            "A photo of a skier, in daylight.",
+        ],
+        "A skiing holiday in the mountains.",
+    ),
+    (
+        &[
+            "A photo of a football, in daylight.",
+            "A photo of a stadium, at night.",
+            "A photo of a goalkeeper, at night.",
+            "A photo of a trophy, at night.",
+        ],
+        "A football match in a big stadium, and a trophy.",
+    ),
+];
+
+const HEADING: &str = "Each album is summed up in one short sentence.\n";
+
+/// Captions of very long albums are thinned to this many, evenly.
+const MAX_CAPTIONS: usize = 12;
+/// Longest caption that goes into the prompt, in words.
+const MAX_CAPTION_WORDS: usize = 20;
+
+/// Writes one sentence an album.
+pub struct Summarizer<'a> {
+    lm: &'a Lm,
+    tokenizer: &'a Tokenizer,
+    max_tokens: usize,
+    batch: usize,
+}
+
+impl<'a> Summarizer<'a> {
+    /// A summariser over a frozen model; summaries are at most `max_tokens` long.
+    pub fn new(lm: &'a Lm, tokenizer: &'a Tokenizer, max_tokens: usize) -> Self {
+        Self {
+            lm,
+            tokenizer,
+            max_tokens,
+            batch: 64,
+        }
+    }
+
+    /// One summary for each album. `progress` gets the finished share, 0 to 1.
+    pub(crate) fn summarize(
+        &self,
+        albums: &[AlbumText],
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Vec<(String, SummarySource)>, CorpusError> {
+        let encode = |text: &str| self.tokenizer.encode(text, false);
+        let prefix_tokens = encode(&shared_prefix())?;
+        let prefix = self.lm.prefix(None, &prefix_tokens)?;
+        let requests = albums
+            .iter()
+            .map(|album| {
+                Ok(Request {
+                    trunk: encode(&album_prompt(&album.captions))?,
+                    branches: vec![Branch {
+                        prompt: Vec::new(),
+                        stream: 0,
+                    }],
+                })
+            })
+            .collect::<Result<Vec<_>, CorpusError>>()?;
+        let options = DecodeOptions {
+            batch: self.batch,
+            max_new_tokens: self.max_tokens,
+            stop_tokens: self.stop_tokens()?,
+            sampling: SamplingParams::greedy(),
+            seed: 0,
+        };
+        let mut answers: Vec<Option<Generation>> = vec![None; albums.len()];
+        let mut done = 0usize;
+        self.lm
+            .generate(None, Some(&prefix), &requests, &options, &mut |i, _, g| {
+                answers[i] = Some(g);
+                done += 1;
+                progress(done as f64 / albums.len() as f64);
+            })?;
+        let summary = |(album, answer): (&AlbumText, Option<Generation>)| {
+            let text = answer.map(|g| self.tokenizer.decode(&g.tokens));
+            match text.transpose()?.as_deref().and_then(accept) {
+                Some(sentence) => Ok((sentence, SummarySource::Model)),
+                None => Ok((extract(&album.captions), SummarySource::Extractive)),
+            }
+        };
+        albums.iter().zip(answers).map(summary).collect()
+    }
+
+    /// Every token that holds a line break, and the end of text: a summary is one line.
+    fn stop_tokens(&self) -> Result<Vec<u32>, CorpusError> {
+        let mut stops = self.tokenizer.newline_ids().to_vec();
+        stops.push(self.tokenizer.eos_id());
+        Ok(stops)
+    }
+}
+
+fn shared_prefix() -> String {
+    let mut text = HEADING.to_owned();
+    for (captions, summary) in EXAMPLES {
+        text.push_str(&album_prompt(captions));
+        text.push(' ');
+        text.push_str(summary);
+        text.push('\n');
+    }
+    text
+}
+
+/// The distinct subjects of an album's captions in one line. Short, because every token of it is
+/// computed for every album; without doubles, because a small model repeats what it reads twice.
+fn album_prompt<S: AsRef<str>>(captions: &[S]) -> String {
+    let step = captions.len().div_ceil(MAX_CAPTIONS).max(1);
+    let mut subjects: Vec<String> = Vec::new();
+    for caption in captions.iter().step_by(step) {
+        let subject = subject(caption.as_ref());
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
+    format!("\nPhotos: {}\nAlbum:", subjects.join("; "))
+}
+
+/// What a caption shows: its first clause without "A photo of", or as much of it as fits.
+fn subject(caption: &str) -> String {
+    let caption = one_line(caption);
+    let caption = caption.trim_end_matches('.');
+    let text = ["A photo of ", "a photo of "]
+        .iter()
+        .find_map(|p| caption.strip_prefix(p))
+        .map_or(caption, |rest| rest.split(',').next().unwrap_or(rest));
+    let words: Vec<&str> = text.split(' ').take(MAX_CAPTION_WORDS).collect();
+    words.join(" ")
+}
+
+/// The model's answer as one clean sentence, or `None` where it breaks the format.
+fn accept(answer: &str) -> Option<String> {
+    let line = one_line(answer);
+    let end = line.find(['.', '!', '?'])?;
+    let sentence = line[..=end].trim();
+    let words = sentence.split_whitespace().count();
+    let plain = |c: char| c.is_alphanumeric() || " ,.'!?&-()".contains(c);
+    let first = sentence.chars().next()?;
+    let fits = (4..=30).contains(&words)
+        && first.is_uppercase()
+        && sentence.chars().all(plain)
+        && !sentence.starts_with("Photos");
+    fits.then(|| sentence.to_owned())
+}
+
+/// Words that say nothing of what a photo shows.
+const STOP_WORDS: &[&str] = &[
+    "photo", "photos", "picture", "image", "perhaps", "mostly", "daylight", "bright", "dark",
+    "light", "dusk", "night", "dawn", "with", "from", "this", "that", "there", "their", "some",
+    "very", "what", "looks", "like", "landscape", "portrait", "square", "format", "into", "over",
+    "black", "white", "grey", "gray", "green", "blue", "brown", "orange", "yellow", "pink", "purple",
+    "beige", "and", "the", "for", "are", "its", "his", "her", "has", "was", "other", "while",
+];
+
+/// A summary from the captions' own words: the three that most captions share.
+fn extract<S: AsRef<str>>(captions: &[S]) -> String {
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (i, caption) in captions.iter().enumerate() {
+        let mut seen = Vec::new();
+        for word in caption.as_ref().split(|c: char| !c.is_alphabetic()) {
+            let word = word.to_lowercase();
+            if word.chars().count() > 2 && !STOP_WORDS.contains(&word.as_str()) && !seen.contains(&word)
+            {
+                counts.entry(word.clone()).or_insert((0, i)).0 += 1;
+                seen.push(word);
+            }
+        }
+    }
+    let mut ranked: Vec<(String, (usize, usize))> = counts.into_iter().collect();
+    // Most frequent first; among equals the one seen first, then by the alphabet.
+    ranked.sort_by(|a, b| (b.1.0, a.1.1, &a.0).cmp(&(a.1.0, b.1.1, &b.0)));
+    let words: Vec<String> = ranked.into_iter().take(3).map(|(w, _)| w).collect();
+    match words.as_slice() {
+        [] => "An album of photos.".to_owned(),
+        [one] => format!("An album with {one}."),
+        [head @ .., last] => format!("An album with {} and {last}.", head.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_clean_sentence_is_accepted() {
+        assert_eq!(
+            accept(" A day at the zoo with lions. And more").as_deref(),
+            Some("A day at the zoo with lions.")
+        );
+    }
+
+    #[test]
+    fn broken_answers_are_refused() {
+        for answer in [
+            "",
+            "A zoo.",
+            "no capital at the start here.",
+            "A sentence that never ends",
+            "A list: one; two; three four.",
+            "A <b>bold</b> album of photos.",
+        ] {
+            assert_eq!(accept(answer), None, "{answer:?}");
+        }
+        assert_eq!(accept(&format!("{}.", "Word ".repeat(31).trim())), None);
+    }
+
+    #[test]
+    fn the_fallback_names_what_captions_share() {
+        let captions = [
+            "A photo of a church, in daylight.",
+            "A photo of a church and a horse.",
+            "A photo of a fountain.",
+        ];
+        assert_eq!(extract(&captions), "An album with church, horse and fountain.");
+        assert_eq!(extract::<&str>(&[]), "An album of photos.");
+        assert_eq!(extract(&["A photo."]), "An album of photos.");
+    }
+
+    #[test]
+    fn the_prompt_names_each_subject_once() {
+        let captions = [
+            "A photo of a lion, in daylight.",
+            "A photo of a lion, at night.",
+            "two kids, a dog and a ball.",
+        ];
+        assert_eq!(
+            album_prompt(&captions),
+            "\nPhotos: a lion; two kids, a dog and a ball\nAlbum:"
+        );
+    }
+
+    #[test]
+    fn long_albums_are_thinned_and_long_captions_cut() {
+        let captions: Vec<String> = (0..50).map(|i| format!("c{i} {}", "w ".repeat(99))).collect();
+        let prompt = album_prompt(&captions);
+        assert_eq!(prompt.matches(';').count(), 9);
+        assert!(prompt.split(';').all(|l| l.split_whitespace().count() <= 22));
+    }
+}

@@ -1,0 +1,13 @@
+//! Corpus, plan and language model to a released adapter and its event.
+//!
+//! [`train`] is the whole of it: units become sequences, and the step reads in the order of the
+//! paper (Abadi et al. 2016, algorithm 1): sample, clip, sum, noise, update. Everything that
+//! touches privacy is done by [`albumen_dp`]; everything that touches the model by [`albumen_lm`].
+
+mod error;
+mod sequences;
+mod training;
+
+pub use error::TrainError;
+pub use sequences::{Lengths, Model};
+pub use training::{Engine, StepProgress, train};

@@ -1,0 +1,159 @@
+//! The private training loop.
+
+use albumen_corpus::UnitTexts;
+use albumen_dp::{DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
+use albumen_lm::tokenizer::Tokenizer;
+use albumen_lm::{
+    Adapter, Budget, Example, Lm, LmError, LoraLayout, PrefixStates, Sequence, StateFormat,
+};
+
+use crate::sequences::of_unit;
+use crate::{Lengths, Model, TrainError};
+
+/// Most bytes of cached hidden states; past it, sequences run through every layer at each step.
+const CACHE_BYTES: usize = 4 << 30;
+
+/// The public side of training.
+#[derive(Clone, Copy)]
+pub struct Engine<'a> {
+    /// The frozen model.
+    pub lm: &'a Lm,
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// What is trained.
+    pub layout: &'a LoraLayout,
+    /// How much is in work at once.
+    pub budget: Budget,
+    /// Bounds on text.
+    pub lengths: Lengths,
+}
+
+/// How far training is. Counts steps only: nothing here depends on the corpus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepProgress {
+    /// Steps finished.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+}
+
+/// Sequences of every unit, with their cached states.
+struct Units {
+    sequences: Vec<Vec<Sequence>>,
+    states: Vec<Vec<PrefixStates>>,
+}
+
+impl Units {
+    fn examples(&self, unit: usize) -> Vec<Example<'_>> {
+        let states = self.states.get(unit);
+        self.sequences[unit]
+            .iter()
+            .enumerate()
+            .map(|(i, sequence)| Example {
+                sequence,
+                states: states.and_then(|s| s.get(i)),
+            })
+            .collect()
+    }
+}
+
+/// Trains one model by DP-SGD and gives its released parameters.
+///
+/// # Guarantee
+/// The released parameters are a function of `initial` (public) and of the noised clipped sums of
+/// `plan.steps` Poisson-sampled batches; `albumen_dp` forms both, and the event that comes with
+/// them. The guarantee is `plan`'s, for add/remove of one element of `units`.
+///
+/// # Errors
+/// [`TrainError`]; nothing has been released then.
+pub fn train(
+    engine: &Engine<'_>,
+    model: Model,
+    plan: Plan,
+    optimizer: Optimizer,
+    initial: Vec<f32>,
+    units: &Sensitive<Vec<UnitTexts>>,
+    randomness: Randomness,
+    progress: &mut dyn FnMut(StepProgress),
+) -> Result<Released<Vec<f32>>, TrainError> {
+    let (lm, layout) = (engine.lm, engine.layout);
+    let steps = plan.steps;
+    let before = initial.clone();
+    let units = units.as_ref().map(|units| prepare(engine, model, units));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "training reads the units' sequences to compute gradients; only clipped, noised sums leave"
+    )]
+    let units = units.into_exposed()?;
+    let count = Sensitive::new(units.sequences.len());
+
+    let mut training = DpTraining::begin(plan, optimizer, initial, &count, randomness)?;
+    let mut step = 0;
+    while let Some(batch) = training.sample()? {
+        let mut sum = training.clipped_sum(&batch);
+        let adapter = Adapter {
+            layout,
+            params: training.params(),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the sampled units' indices choose whose gradients are computed"
+        )]
+        let chosen: Vec<_> = batch
+            .units()
+            .expose()
+            .iter()
+            .map(|&unit| units.examples(unit))
+            .collect();
+        let mut refused = Ok(());
+        lm.gradients(
+            adapter,
+            &chosen,
+            engine.budget,
+            &mut |i, gradient, _loss| {
+                if refused.is_ok() {
+                    refused = sum.add_unit(i, gradient);
+                }
+            },
+        )?;
+        refused?;
+        training.update(batch, sum)?;
+        step += 1;
+        progress(StepProgress { step, steps });
+    }
+
+    let model = model.name();
+    if !training.params().iter().all(|p| p.is_finite()) {
+        return Err(TrainError::NotFinite { model, steps });
+    }
+    if training.params() == before {
+        return Err(TrainError::Unchanged { model, steps });
+    }
+    Ok(training.finish()?)
+}
+
+/// Tokenises every unit and computes, once, the hidden states below the adapted layers.
+fn prepare(engine: &Engine<'_>, model: Model, units: &[UnitTexts]) -> Result<Units, LmError> {
+    let sequences = units
+        .iter()
+        .map(|unit| of_unit(model, unit, engine.tokenizer, engine.lengths))
+        .collect::<Result<Vec<_>, _>>()?;
+    let flat: Vec<&Sequence> = sequences.iter().flatten().collect();
+    let tokens: usize = flat.iter().map(|s| s.len()).sum();
+    let bytes = 2 * tokens * engine.lm.config().hidden_size;
+    if engine.layout.first_layer() == 0 || bytes > CACHE_BYTES {
+        return Ok(Units {
+            sequences,
+            states: Vec::new(),
+        });
+    }
+    let mut cached = engine
+        .lm
+        .prefix_states(engine.layout, &flat, StateFormat::Bf16, engine.budget)?
+        .into_iter();
+    let states = sequences
+        .iter()
+        .map(|unit| cached.by_ref().take(unit.len()).collect())
+        .collect();
+    Ok(Units { sequences, states })
+}
