@@ -49,6 +49,67 @@ pub enum SynthError {
         /// The encoder's message.
         reason: String,
     },
+    /// The ledger is damaged.
+    #[error("{0}")]
+    Ledger(#[from] albumen_accounting::LedgerError),
+    /// The ledger's events cannot be accounted.
+    #[error("cannot recompute epsilon from the ledger: {0}")]
+    Accounting(#[from] albumen_accounting::AccountingError),
+    /// The ledger names no release.
+    #[error(
+        "the ledger holds no event, so no model was trained under it; run `albumen train` first"
+    )]
+    EmptyLedger,
+    /// The ledger spends more than the configuration allows.
+    #[error(
+        "the ledger spends epsilon {spent} at delta {delta}, and the configuration allows {asked}; nothing was exported: raise `privacy.epsilon` if that is acceptable, or start a new run"
+    )]
+    Overspent {
+        /// Epsilon recomputed from the ledger.
+        spent: f64,
+        /// Epsilon that the configuration allows.
+        asked: f64,
+        /// Delta of both.
+        delta: f64,
+    },
+    /// The ledger is about another guarantee than the configuration.
+    #[error(
+        "the ledger was kept for {field} = {ledger}, and the configuration says {configured}; nothing was exported: use the configuration that the run was made with"
+    )]
+    OtherGuarantee {
+        /// The field of `[privacy]`.
+        field: &'static str,
+        /// What the ledger says.
+        ledger: String,
+        /// What the configuration says.
+        configured: String,
+    },
+    /// Curation kept no album.
+    #[error(
+        "curation kept none of {sampled} albums, so there is nothing to release; see the reasons in the report, then loosen `[curate]` or sample more albums"
+    )]
+    NothingKept {
+        /// Albums sampled.
+        sampled: usize,
+    },
+    /// A kept album has no picture.
+    #[error("picture {} is missing; run `albumen render` again", path.display())]
+    MissingPicture {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// There is no directory to verify.
+    #[error("{} is no directory; name the release directory, the one that holds privacy.json", path.display())]
+    NotARelease {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The data card's template failed.
+    #[error("cannot write the data card: {0}")]
+    Card(#[from] minijinja::Error),
+    /// A value has no JSON form.
+    #[error("cannot write JSON: {0}")]
+    Json(#[source] serde_json::Error),
     /// Sentence embeddings failed, or have the wrong number of rows.
     #[error("cannot embed the texts for the coherence filter: {0}")]
     Embedding(String),

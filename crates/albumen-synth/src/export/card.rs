@@ -1,0 +1,161 @@
+//! The data card: README.md with the Hugging Face hub's YAML front matter.
+
+use albumen_schema::{Config, PrivacyStatement, TOOL};
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, context};
+
+use super::rows::Row;
+use super::{Release, words};
+use crate::error::{Result, SynthError};
+use crate::storage::count_by_reason;
+
+/// Licences that the hub knows by name; others go in as `other` with their name.
+const HUB_LICENSES: [&str; 12] = [
+    "apache-2.0",
+    "bsd-3-clause",
+    "cc-by-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-sa-4.0",
+    "cc0-1.0",
+    "mit",
+    "odbl",
+    "odc-by",
+    "pddl",
+    "unlicense",
+];
+
+pub(super) fn write(
+    release: &Release<'_>,
+    statement: &PrivacyStatement,
+    rows: &[Row<'_>],
+) -> Result<String> {
+    let config = release.config;
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let license_name = match config.export.license.as_str() {
+        "" => "not stated; ask the publisher before you use it",
+        name => name,
+    };
+    let hub_name = license_name.to_lowercase();
+    let known = HUB_LICENSES.contains(&hub_name.as_str());
+    let funnel: Vec<_> = count_by_reason(release.curated)
+        .into_iter()
+        .filter(|(_, albums)| *albums > 0)
+        .map(|(reason, albums)| context! { name => reason.title(), albums })
+        .collect();
+    let illustration = config.render.renderer == "illustration";
+    let mut text = environment.render_named_str(
+        "README.md",
+        include_str!("card.md.j2"),
+        context! {
+            title => title(config),
+            license_id => if known { &hub_name } else { "other" },
+            license_name,
+            size_category => size_category(rows.len()),
+            albums => words::count(rows.len() as f64),
+            photos => words::count(rows.iter().map(|r| r.n_photos).sum::<usize>() as f64),
+            source => config.export.source.trim(),
+            insecure_seed => statement.insecure_seed,
+            epsilon => words::epsilon(statement.epsilon),
+            epsilon_lower => format!("{:.3}", statement.epsilon_lower),
+            epsilon_rdp => words::epsilon(statement.epsilon_rdp),
+            delta => format!("{:e}", statement.delta),
+            unit => statement.unit.to_string(),
+            declared_units => words::count(statement.declared_units as f64),
+            guarantee => words::guarantee(statement),
+            not_covered => words::not_covered(statement),
+            events => Value::from(Serde(&statement.events)),
+            captions_from => captions_from(config),
+            summaries_from => summaries_from(config),
+            base_model => model_name(&config.train.model),
+            sampled => words::count(release.curated.len() as f64),
+            kept => words::count(rows.len() as f64),
+            pictures_from => pictures_from(illustration),
+            funnel,
+            example => serde_json::to_string_pretty(&rows[0]).map_err(SynthError::Json)?,
+            limits => limits(illustration),
+            attribution => config.export.attribution.clone(),
+            fluent => illustration,
+            tool => TOOL,
+        },
+    )?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn title(config: &Config) -> &str {
+    match config.export.title.trim() {
+        "" => &config.name,
+        title => title,
+    }
+}
+
+fn size_category(rows: usize) -> &'static str {
+    match rows {
+        0..1_000 => "n<1K",
+        1_000..10_000 => "1K<n<10K",
+        10_000..100_000 => "10K<n<100K",
+        100_000..1_000_000 => "100K<n<1M",
+        _ => "n>1M",
+    }
+}
+
+/// A model's public name; of a local path only the last part, which names no machine.
+fn model_name(model: &str) -> String {
+    match model {
+        "asset:smollm2-135m-instruct" => "SmolLM2-135M-Instruct (Apache-2.0)".to_owned(),
+        "asset:efficientnet-lite0" => "EfficientNet-Lite0 (Apache-2.0)".to_owned(),
+        other => other
+            .trim_end_matches('/')
+            .rsplit(['/', '\\', ':'])
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+fn captions_from(config: &Config) -> String {
+    let tagger = format!(
+        "{}, an image tagger that knows 1,000 kinds of things: its tags and simple facts of the \
+         image (brightness, main colours, orientation) were put into a sentence. It does not \
+         understand scenes, and its mistakes carry over",
+        model_name(&config.caption.model)
+    );
+    if config.caption.use_given {
+        format!(
+            "Captions that came with the photos were used. Photos without one went to {tagger}."
+        )
+    } else {
+        format!("Every photo went to {tagger}.")
+    }
+}
+
+fn summaries_from(config: &Config) -> String {
+    format!(
+        "{} wrote one sentence for each album from its captions alone; where its answer broke the \
+         format, the sentence was put together from the captions.",
+        model_name(&config.summarize.model)
+    )
+}
+
+fn pictures_from(illustration: bool) -> &'static str {
+    if illustration {
+        "Each caption was turned into an **illustration**: emoji of the Fluent Emoji set before a \
+         painted background that follows the place, weather and time of day in the text. They are \
+         not photographs, and no image model was used."
+    } else {
+        "Each caption was turned into a picture by a public text-to-image model."
+    }
+}
+
+fn limits(illustration: bool) -> Vec<&'static str> {
+    if illustration {
+        vec![
+            "The pictures are emoji illustrations. They show what a caption names, roughly, and \
+             are of no use for training or testing models of real photographs.",
+        ]
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,100 @@
+//! The rows of a release: one an album, in `metadata.jsonl` and in `albums.parquet`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use albumen_schema::Curated;
+use arrow::array::{ArrayRef, Int32Array};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::IMAGES_DIR;
+use crate::error::{Result, SynthError, io_error};
+use crate::{files, render, table};
+
+/// One album of the release. Hugging Face's imagefolder loads `file_names` as `images`.
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    pub(super) file_names: Vec<String>,
+    pub(super) id: &'a str,
+    pub(super) summary: &'a str,
+    pub(super) n_photos: usize,
+    pub(super) captions: &'a [String],
+}
+
+/// The kept albums.
+pub(super) fn of(curated: &[Curated]) -> Vec<Row<'_>> {
+    let kept = curated.iter().filter(|c| c.verdict.kept());
+    kept.map(|c| {
+        let photos = 0..c.album.captions.len();
+        Row {
+            file_names: photos
+                .map(|i| format!("{IMAGES_DIR}/{}", render::image_path(&c.album.id, i)))
+                .collect(),
+            id: &c.album.id,
+            summary: &c.album.summary,
+            n_photos: c.album.captions.len(),
+            captions: &c.album.captions,
+        }
+    })
+    .collect()
+}
+
+pub(super) fn jsonl(rows: &[Row<'_>]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut bytes, row).map_err(SynthError::Json)?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+pub(super) fn write_table(path: &Path, rows: &[Row<'_>]) -> Result<()> {
+    let each = || rows.iter();
+    let counts: Int32Array = each().map(|r| Some(r.n_photos as i32)).collect();
+    let batch = table::batch(
+        path,
+        vec![
+            ("id", table::strings(each().map(|r| r.id)), false),
+            ("summary", table::strings(each().map(|r| r.summary)), false),
+            ("n_photos", Arc::new(counts) as ArrayRef, false),
+            (
+                "captions",
+                table::string_lists(each().map(|r| r.captions)),
+                false,
+            ),
+            (
+                "images",
+                table::string_lists(each().map(|r| r.file_names.as_slice())),
+                false,
+            ),
+        ],
+    )?;
+    table::write(path, batch.schema(), std::iter::once(Ok(batch)))
+}
+
+/// Copies every picture of the rows into `release` and returns their hashes by relative path.
+pub(super) fn copy_pictures(
+    rows: &[Row<'_>],
+    images: &Path,
+    release: &Path,
+) -> Result<BTreeMap<String, String>> {
+    rows.par_iter()
+        .flat_map(|row| row.file_names.par_iter())
+        .map(|name| {
+            let inside = name.trim_start_matches(IMAGES_DIR).trim_start_matches('/');
+            let (from, to) = (images.join(inside), release.join(name));
+            if !from.is_file() {
+                return Err(SynthError::MissingPicture { path: from });
+            }
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+            }
+            let bytes = fs::read(&from).map_err(io_error("read", &from))?;
+            files::write_bytes(&to, &bytes)?;
+            Ok((name.clone(), albumen_accounting::ledger::sha256_hex(&bytes)))
+        })
+        .collect()
+}

@@ -1,0 +1,261 @@
+//! Export writes the release whole or not at all, and refuses a wrong guarantee.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use albumen_accounting::{Event, account};
+use albumen_schema::{PrivacyStatement, Reason, Unit};
+use albumen_synth::SynthError;
+use albumen_synth::export::{Release, export};
+use albumen_synth::verify::verify;
+use common::{albums, config, draw, make_release, write_ledger};
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn names(dir: &Path) -> BTreeSet<String> {
+    walkdir::WalkDir::new(dir)
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(dir)
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn a_release_holds_what_it_should_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release(dir.path());
+    let pictures = [(0, 3), (2, 2), (3, 2)]
+        .into_iter()
+        .flat_map(|(a, n)| (1..=n).map(move |i| format!("images/album-00000{a}/{i:02}.jpg")));
+    let rest = [
+        "README.md",
+        "metadata.jsonl",
+        "albums.parquet",
+        "ledger.jsonl",
+        "privacy.json",
+    ];
+    let expected: BTreeSet<String> = pictures.chain(rest.map(str::to_owned)).collect();
+    assert_eq!(names(&out), expected);
+    assert!(!dir.path().join("release.part").exists());
+
+    let rows: Vec<serde_json::Value> = text(&out.join("metadata.jsonl"))
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[1]["id"], "album-000002");
+    assert_eq!(rows[1]["n_photos"], 2);
+    assert_eq!(rows[1]["file_names"][1], "images/album-000002/02.jpg");
+    assert_eq!(rows[1]["captions"][1], "A red mushroom.");
+
+    for name in expected
+        .iter()
+        .filter(|n| !n.ends_with(".jpg") && !n.ends_with(".parquet"))
+    {
+        let text = text(&out.join(name));
+        assert!(
+            !text.contains("secret"),
+            "{name} holds a path of the machine"
+        );
+        assert!(!text.contains(&dir.path().display().to_string()), "{name}");
+    }
+}
+
+#[test]
+fn equal_inputs_give_equal_bytes_and_replace_the_old_release() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release(dir.path());
+    let other = tempfile::tempdir().unwrap();
+    let again = make_release(other.path());
+    for name in names(&out) {
+        let bytes = |dir: &Path| std::fs::read(dir.join(&name)).unwrap();
+        assert_eq!(bytes(&out), bytes(&again), "{name}");
+    }
+    std::fs::write(out.join("stale.txt"), "old").unwrap();
+    std::fs::remove_file(dir.path().join("ledger.jsonl")).unwrap();
+    make_release(dir.path());
+    assert!(verify(&out).unwrap().intact());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn the_statement_is_what_the_ledger_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release(dir.path());
+    let statement: PrivacyStatement =
+        serde_json::from_str(&text(&out.join("privacy.json"))).unwrap();
+    let event = Event::Gaussian {
+        noise_multiplier: 2.0,
+    };
+    let guarantee = account(&[event], 1e-5).unwrap();
+    assert_eq!(statement.epsilon, guarantee.epsilon);
+    assert_eq!(statement.epsilon_lower, guarantee.epsilon_lower);
+    assert_eq!(
+        (statement.unit, statement.declared_units),
+        (Unit::Owner, 600)
+    );
+    let event = serde_json::to_value(&statement.events[0]).unwrap();
+    for (field, value) in [
+        ("mechanism", "gaussian".into()),
+        ("noise_multiplier", serde_json::json!(2.0)),
+        ("sampling_rate", serde_json::json!(1.0)),
+        ("steps", serde_json::json!(1)),
+        ("stage", "train/summary".into()),
+    ] {
+        assert_eq!(event[field], value, "{field}");
+    }
+}
+
+#[test]
+fn the_card_tells_the_guarantee_in_words_and_stays_honest() {
+    let dir = tempfile::tempdir().unwrap();
+    let card = text(&make_release(dir.path()).join("README.md"));
+    for phrase in [
+        "pretty_name: \"A \\\"tiny\\\" release: with a colon\"",
+        "license: \"cc0-1.0\"",
+        "one owner (with every album of theirs that was used)",
+        "600 ",
+        "What the guarantee does not cover",
+        "train/summary | gaussian | 2.0 | 1.0 | 1 |",
+        "image tagger that knows 1,000 kinds of things",
+        "They are not photographs",
+        "Copyright (c) Microsoft Corporation",
+        "Photos by nobody.",
+        "model-dir",
+        "load_dataset(\"imagefolder\"",
+        "too short or too long | 1 |",
+    ] {
+        assert!(card.contains(phrase), "the card lacks `{phrase}`:\n{card}");
+    }
+    assert!(!card.contains("does not hold for this release"));
+    insta::assert_snapshot!(card);
+}
+
+/// Exports with a ledger of this noise; `change` edits the configuration.
+fn try_export(
+    noise_multiplier: f64,
+    change: impl FnOnce(&mut albumen_schema::Config),
+) -> (tempfile::TempDir, Result<PrivacyStatement, SynthError>) {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, ledger) = (dir.path().join("images"), dir.path().join("ledger.jsonl"));
+    write_ledger(&ledger, noise_multiplier, false);
+    let curated = albums();
+    draw(&curated, &images, 7).unwrap();
+    let mut config = config();
+    change(&mut config);
+    let release = Release {
+        config: &config,
+        curated: &curated,
+        images: &images,
+        ledger: &ledger,
+    };
+    let result = export(&release, &dir.path().join("release"));
+    (dir, result)
+}
+
+#[test]
+fn a_wrong_guarantee_is_not_exported() {
+    let spent = account(
+        &[Event::Gaussian {
+            noise_multiplier: 2.0,
+        }],
+        1e-5,
+    )
+    .unwrap()
+    .epsilon;
+    let refusals: [(&str, f64, fn(&mut albumen_schema::Config)); 5] = [
+        ("spends epsilon", 0.3, |_| ()),
+        ("spends epsilon", 2.0, |c| c.privacy.epsilon = 1.0),
+        ("unit = owner", 2.0, |c| c.privacy.unit = Unit::Album),
+        ("declared_units = 600", 2.0, |c| {
+            c.privacy.declared_units = 601
+        }),
+        ("delta = 0.00001", 2.0, |c| c.privacy.delta = 2e-5),
+    ];
+    for (phrase, noise, change) in refusals {
+        let (dir, result) = try_export(noise, change);
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains(phrase), "{message}");
+        assert!(message.contains("nothing was exported"), "{message}");
+        assert!(!dir.path().join("release").exists());
+    }
+    // Exactly what was spent is allowed.
+    assert!(try_export(2.0, |c| c.privacy.epsilon = spent).1.is_ok());
+    let just_below = spent * (1.0 - 1e-9);
+    assert!(
+        try_export(2.0, |c| c.privacy.epsilon = just_below)
+            .1
+            .is_err()
+    );
+}
+
+#[test]
+fn an_incomplete_run_is_not_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, ledger) = (dir.path().join("images"), dir.path().join("ledger.jsonl"));
+    let mut curated = albums();
+    draw(&curated, &images, 7).unwrap();
+    let config = config();
+    let attempt = |curated: &[albumen_schema::Curated]| {
+        let release = Release {
+            config: &config,
+            curated,
+            images: &images,
+            ledger: &ledger,
+        };
+        let message = export(&release, &dir.path().join("release"))
+            .unwrap_err()
+            .to_string();
+        assert!(!dir.path().join("release").exists());
+        message
+    };
+    assert!(attempt(&curated).contains("ledger.jsonl"));
+    let header = albumen_accounting::Header::new("tiny", Unit::Owner, 600, 1e-5);
+    drop(albumen_accounting::Ledger::create(&ledger, header).unwrap());
+    assert!(attempt(&curated).contains("no event"));
+    std::fs::remove_file(&ledger).unwrap();
+    write_ledger(&ledger, 2.0, false);
+    std::fs::remove_file(images.join("album-000002/02.jpg")).unwrap();
+    let message = attempt(&curated);
+    assert!(
+        message.contains("02.jpg") && message.contains("albumen render"),
+        "{message}"
+    );
+    for album in &mut curated {
+        album.verdict.reason = Reason::Incoherent;
+    }
+    assert!(attempt(&curated).contains("none of 4 albums"));
+}
+
+#[test]
+fn a_seeded_run_is_marked_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, ledger) = (dir.path().join("images"), dir.path().join("ledger.jsonl"));
+    write_ledger(&ledger, 2.0, true);
+    let curated = albums();
+    draw(&curated, &images, 7).unwrap();
+    let config = config();
+    let release = Release {
+        config: &config,
+        curated: &curated,
+        images: &images,
+        ledger: &ledger,
+    };
+    let out = dir.path().join("release");
+    assert!(export(&release, &out).unwrap().insecure_seed);
+    assert!(text(&out.join("README.md")).contains("does not hold for this release"));
+    let report = verify(&out).unwrap();
+    assert!(report.differences.iter().any(|d| d.contains("fixed seed")));
+}
