@@ -65,7 +65,22 @@ impl Reason {
         Self::BeyondTarget,
     ];
 
-    /// The name used in files and reports.
+    /// What people read: the verdict in a few words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Passed => "kept",
+            Self::BrokenFormat => "broken format",
+            Self::Length => "too short or too long",
+            Self::Repetition => "repetition",
+            Self::WordList => "word of the word list",
+            Self::PersonalData => "pattern of personal data",
+            Self::NearDuplicate => "near-duplicate",
+            Self::Incoherent => "captions do not fit the summary",
+            Self::BeyondTarget => "beyond the target number",
+        }
+    }
+
+    /// The name used in files and configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
