@@ -4,11 +4,14 @@
 //! penalty, temperature, top-k, top-p, min-p; then one draw from what is left. Equal logits at a
 //! cut: top-k keeps them all, top-p prefers the lower token.
 
+mod pool;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LmError;
+use pool::Pool;
 
 /// How a token is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,15 +85,12 @@ impl SamplingParams {
     }
 }
 
-/// A token that is still in the running: its weight, at most 1, and itself.
-type Candidate = (f32, u32);
-
 /// The random stream and the scratch space of one text.
 pub struct Sampler {
     params: SamplingParams,
     rng: ChaCha20Rng,
     seen: Vec<bool>,
-    candidates: Vec<Candidate>,
+    pool: Pool,
 }
 
 impl Sampler {
@@ -105,7 +105,7 @@ impl Sampler {
             params,
             rng,
             seen: Vec::new(),
-            candidates: Vec::new(),
+            pool: Pool::default(),
         })
     }
 
@@ -129,10 +129,10 @@ impl Sampler {
         if self.params.temperature == 0.0 {
             return argmax(logits);
         }
-        self.filter(logits);
+        self.pool.fill(logits, &self.params);
         // One draw a token whatever the filters, so that streams stay in step.
         let uniform: f64 = self.rng.random();
-        draw(&self.candidates, uniform).unwrap_or_else(|| argmax(logits))
+        self.pool.draw(uniform).unwrap_or_else(|| argmax(logits))
     }
 
     /// The tokens that may be drawn with their probabilities, in order of token. For tests and for
@@ -142,12 +142,8 @@ impl Sampler {
         if self.params.temperature == 0.0 {
             return vec![(argmax(logits), 1.0)];
         }
-        self.filter(logits);
-        let total = mass(&self.candidates);
-        self.candidates
-            .iter()
-            .map(|&(w, t)| (t, (f64::from(w) / total) as f32))
-            .collect()
+        self.pool.fill(logits, &self.params);
+        self.pool.distribution()
     }
 
     fn penalise(&mut self, logits: &mut [f32], history: &[u32]) {
@@ -175,130 +171,14 @@ impl Sampler {
             }
         }
     }
-
-    /// Leaves in `candidates`, in order of token, what the filters let through. A candidate's weight
-    /// is `exp((logit - max) / temperature)`; weights need no sum to be filtered by.
-    fn filter(&mut self, logits: &[f32]) {
-        let SamplingParams {
-            temperature,
-            top_k,
-            top_p,
-            min_p,
-            ..
-        } = self.params;
-        self.candidates.clear();
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weight = |logit: f32| ((logit - max) / temperature).exp();
-        if top_k > 0 && top_k < logits.len() {
-            keep_largest(&mut self.candidates, logits, top_k);
-            self.candidates
-                .iter_mut()
-                .for_each(|(w, _)| *w = weight(*w));
-        } else {
-            let all = logits.iter().zip(0..).map(|(l, token)| (weight(*l), token));
-            self.candidates.extend(all);
-        }
-        // Drops NaN as well.
-        self.candidates.retain(|(w, _)| *w > 0.0);
-        if top_p < 1.0 {
-            keep_nucleus(&mut self.candidates, top_p);
-        }
-        if min_p > 0.0 {
-            self.candidates.retain(|(w, _)| *w >= min_p);
-        }
-        // Selection leaves its own order; drawing must not depend on it.
-        if !self.candidates.is_sorted_by_key(|c| c.1) {
-            self.candidates.sort_unstable_by_key(|c| c.1);
-        }
-    }
 }
 
+/// The first of the largest logits.
 fn argmax(logits: &[f32]) -> u32 {
-    let mut best = (f32::NEG_INFINITY, 0);
-    for (&logit, token) in logits.iter().zip(0..) {
-        if logit > best.0 {
-            best = (logit, token);
-        }
-    }
-    best.1
-}
-
-fn mass(candidates: &[Candidate]) -> f64 {
-    candidates.iter().map(|(w, _)| f64::from(*w)).sum()
-}
-
-/// Larger weight first, then lower token.
-fn by_rank(a: Candidate, b: Candidate) -> std::cmp::Ordering {
-    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
-}
-
-/// Puts the `k` largest logits, and all equal to the least of them, into `kept`. One pass with a
-/// buffer of some `k`: whatever is under the k-th largest so far is never stored.
-fn keep_largest(kept: &mut Vec<Candidate>, logits: &[f32], k: usize) {
-    let room = 2 * k + 64;
-    let mut least = f32::NEG_INFINITY;
-    let mut shrink_at = room;
-    let shrink = |kept: &mut Vec<Candidate>| {
-        kept.select_nth_unstable_by(k - 1, |a, b| by_rank(*a, *b));
-        let least = kept[k - 1].0;
-        kept.retain(|c| c.0 >= least);
-        least
-    };
-    for (&logit, token) in logits.iter().zip(0..) {
-        if logit >= least {
-            kept.push((logit, token));
-            if kept.len() >= shrink_at {
-                least = shrink(kept);
-                // Equal logits may not shrink at all: then wait for as many again.
-                shrink_at = kept.len() + room;
-            }
-        }
-    }
-    if kept.len() > k {
-        shrink(kept);
-    }
-}
-
-/// Keeps the smallest set of largest weights that holds more than `top_p` of the mass, as
-/// transformers does: a token goes when it and all less likely ones together hold at most
-/// `1 - top_p`. Halving by selection finds the cut in linear time, without a sort.
-fn keep_nucleus(candidates: &mut Vec<Candidate>, top_p: f32) {
-    let total = mass(candidates);
-    let budget = total * (1.0 - f64::from(top_p));
-    // A token lighter than an even share of the budget goes with all its lessers.
-    let share = (budget / candidates.len() as f64) as f32;
-    let light = |c: &Candidate| c.0 < share;
-    let mut below: f64 = candidates
+    let greatest = pool::greatest(logits);
+    logits
         .iter()
-        .filter(|c| light(c))
-        .map(|c| f64::from(c.0))
-        .sum();
-    candidates.retain(|c| !light(c));
-    // Invariant: all before `from` stay, all from `to` on go, and `below` is the mass of what goes.
-    let (mut from, mut to) = (0, candidates.len());
-    while from < to {
-        let middle = usize::midpoint(from, to);
-        candidates[from..to].select_nth_unstable_by(middle - from, |a, b| by_rank(*a, *b));
-        let half = mass(&candidates[middle..to]);
-        if below + half <= budget {
-            below += half;
-            to = middle;
-        } else {
-            from = middle + 1;
-        }
-    }
-    candidates.truncate(to.max(1));
-}
-
-/// The token at `uniform`, in [0, 1), of the cumulative weights.
-fn draw(candidates: &[Candidate], uniform: f64) -> Option<u32> {
-    let mut rest = uniform * mass(candidates);
-    for &(weight, token) in candidates {
-        rest -= f64::from(weight);
-        if rest < 0.0 {
-            return Some(token);
-        }
-    }
-    // Rounding can leave a remainder of some 1e-16.
-    candidates.last().map(|c| c.1)
+        .zip(0..)
+        .find(|(logit, _)| **logit == greatest)
+        .map_or(0, |(_, token)| token)
 }
