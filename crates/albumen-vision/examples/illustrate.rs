@@ -28,11 +28,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let illustrator = Illustrator::load(&icons, embedder, Some(&cache))?;
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
-    for (i, album) in text.split("\n\n").filter(|a| !a.trim().is_empty()).enumerate() {
+    for (i, album) in text
+        .split("\n\n")
+        .filter(|a| !a.trim().is_empty())
+        .enumerate()
+    {
         let mut lines = album.trim().lines().map(str::to_owned);
         let summary = lines.next().unwrap_or_default();
         let captions: Vec<String> = lines.collect();
-        let album = AlbumText { summary: &summary, captions: &captions, seed: 1 };
+        let album = AlbumText {
+            summary: &summary,
+            captions: &captions,
+            seed: 1,
+        };
         let style = illustrator.plan_album(&album)?;
         let photos = captions
             .par_iter()
@@ -49,7 +57,11 @@ fn sheet(photos: &[RgbImage]) -> RgbImage {
     let columns = photos.len().clamp(1, 4) as u32;
     let rows = (photos.len() as u32).div_ceil(columns).max(1);
     let step = SIDE + GAP;
-    let mut out = RgbImage::from_pixel(columns * step - GAP, rows * step - GAP, image::Rgb([255; 3]));
+    let mut out = RgbImage::from_pixel(
+        columns * step - GAP,
+        rows * step - GAP,
+        image::Rgb([255; 3]),
+    );
     for (i, photo) in photos.iter().enumerate() {
         let (x, y) = (i as u32 % columns * step, i as u32 / columns * step);
         image::imageops::replace(&mut out, photo, i64::from(x), i64::from(y));

@@ -57,7 +57,11 @@ impl Rgb {
 
     /// Darker below 1, lighter above.
     pub(super) fn scaled(self, f: f32) -> Self {
-        Self::new((self.r * f).min(1.0), (self.g * f).min(1.0), (self.b * f).min(1.0))
+        Self::new(
+            (self.r * f).min(1.0),
+            (self.g * f).min(1.0),
+            (self.b * f).min(1.0),
+        )
     }
 
     /// Hue in degrees, saturation and lightness from 0 to 1.
@@ -106,8 +110,9 @@ impl Rgb {
 impl<'de> Deserialize<'de> for Rgb {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::hex(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a colour like #a0b1c2")))
+        Self::hex(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is not a colour like #a0b1c2"))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::icons::{Icons, Look, Recolour};
 use super::reading::{Mention, Reading, Subject};
 use super::scene::{Background, Item, Scene, Season, Shot};
 use super::style::AlbumStyle;
-use super::tables::{Ground, Kind, Place, Stance};
+use super::tables::{Far, Ground, Kind, Place, Stance};
 use crate::error::Result;
 
 /// Positions tried for one item.
@@ -90,8 +90,14 @@ pub(super) fn compose(
 ) -> Result<Scene> {
     let wanted = subjects(&background, place, reading, style, icons, rng)?;
     background.bank = place.ground == Ground::Water
-        && wanted.iter().any(|w| !matches!(w.stance, Stance::Float | Stance::Sky | Stance::Swim));
-    let stage = Stage { place, background: &background, aspect };
+        && wanted
+            .iter()
+            .any(|w| !matches!(w.stance, Stance::Float | Stance::Sky | Stance::Swim));
+    let stage = Stage {
+        place,
+        background: &background,
+        aspect,
+    };
     let mut settled = stage.all(&wanted, 1.0, rng);
     for i in 1..=SHRINKS {
         if settled.worst < GOOD {
@@ -110,7 +116,11 @@ pub(super) fn compose(
         }
     }
     let mut items = settled.items;
-    items.sort_by(|a, b| (rank(a), a.y).partial_cmp(&(rank(b), b.y)).unwrap_or(std::cmp::Ordering::Equal));
+    items.sort_by(|a, b| {
+        (rank(a), a.y)
+            .partial_cmp(&(rank(b), b.y))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
     Ok(Scene { background, items })
 }
 
@@ -143,8 +153,7 @@ fn subjects(
                 } else {
                     dyed(m, icon, look.main, style, icons, &[])
                 };
-                let change =
-                    change.or_else(|| foliage(icon, look.main, style, background.season));
+                let change = change.or_else(|| foliage(icon, look.main, style, background.season));
                 let metres = icons.facts(icon).map_or(1.0, |f| f.metres);
                 for _ in 0..m.count {
                     all.push((icon.clone(), change, metres, rank == 0, rank));
@@ -155,10 +164,15 @@ fn subjects(
                 for i in 0..count {
                     let role = &figures[i % figures.len()];
                     let ordinal = i / figures.len();
-                    let idle = if rng.random_bool(0.6) { "standing" } else { "walking" };
+                    let idle = if rng.random_bool(0.6) {
+                        "standing"
+                    } else {
+                        "walking"
+                    };
                     let (icon, mut change) =
                         style.person(icons, role, ordinal, pose.as_deref().unwrap_or(idle));
-                    if let (Some(c), Some(to)) = (&mut change, m.colour.as_deref().and_then(named)) {
+                    if let (Some(c), Some(to)) = (&mut change, m.colour.as_deref().and_then(named))
+                    {
                         c.to = to;
                     }
                     let child = matches!(role.as_str(), "boy" | "girl");
@@ -186,17 +200,35 @@ fn subjects(
         if rank > 0 {
             scale *= 0.86;
         }
+        if n_main > 1 {
+            scale *= rng.random_range(0.9..1.08);
+        }
         // Wide icons would leave the frame.
         let scale = scale.min(0.72 / look.aspect()).min(0.8);
-        out.push(Wanted { icon, look, stance, scale, recolour, main, prop: false, rides: metres > 3.0 });
+        out.push(Wanted {
+            icon,
+            look,
+            stance,
+            scale,
+            recolour,
+            main,
+            prop: false,
+            rides: metres > 3.0,
+        });
     }
     Ok(out)
 }
 
 /// Kinds of things whose own colour a photo's main colour mostly is. Not so with buildings and
 /// grazing animals: there it is the sky's and the grass's.
-const DYED_THEMES: [&str; 6] =
-    ["bird", "sea creature", "flower", "clothing", "household thing", "road vehicle"];
+const DYED_THEMES: [&str; 6] = [
+    "bird",
+    "sea creature",
+    "flower",
+    "clothing",
+    "household thing",
+    "road vehicle",
+];
 
 /// Colours that are seldom a background's.
 const SUBJECT_COLOURS: [&str; 7] = ["red", "orange", "yellow", "purple", "pink", "black", "teal"];
@@ -211,10 +243,14 @@ fn dyed(
     icons: &Icons,
     picture: &[String],
 ) -> Option<Recolour> {
-    let dyeable = icons.facts(icon).is_some_and(|f| DYED_THEMES.contains(&f.theme.as_str()));
+    let dyeable = icons
+        .facts(icon)
+        .is_some_and(|f| DYED_THEMES.contains(&f.theme.as_str()));
     let own = m.colour.as_deref().and_then(named);
     let whole = || {
-        let name = picture.iter().find(|c| SUBJECT_COLOURS.contains(&c.as_str()))?;
+        let name = picture
+            .iter()
+            .find(|c| SUBJECT_COLOURS.contains(&c.as_str()))?;
         named(name).filter(|_| dyeable)
     };
     let to = own.or_else(whole).or_else(|| style.coat(icon))?;
@@ -228,7 +264,11 @@ fn stance_here(home: Stance, place: &Place) -> Stance {
         (Kind::Space, _) => Stance::Sky,
         (Kind::Table, Stance::Bust) => Stance::Bust,
         (Kind::Table, _) => Stance::Table,
-        (_, Stance::Swim | Stance::Float) if place.ground == Ground::Water => Stance::Float,
+        (_, Stance::Swim | Stance::Float)
+            if place.ground == Ground::Water || place.far == Far::Sea =>
+        {
+            Stance::Float
+        }
         (Kind::Outdoor | Kind::Room | Kind::Stage, Stance::Swim | Stance::Float) => Stance::Ground,
         (Kind::Room | Kind::Stage, Stance::Building | Stance::Plant) => Stance::Ground,
         _ => home,
@@ -238,7 +278,9 @@ fn stance_here(home: Stance, place: &Place) -> Stance {
 /// Height of a single main subject in a medium shot, over the picture's height.
 fn base_height(stance: Stance, place: &Place) -> f32 {
     match stance {
+        Stance::Building if place.ground == Ground::Water => 0.36,
         Stance::Building => 0.56,
+        Stance::Float if place.far == Far::Sea => 0.22,
         Stance::Bust => 0.62,
         Stance::Sky if place.kind == Kind::Space => 0.42,
         Stance::Sky => 0.34,
@@ -246,7 +288,9 @@ fn base_height(stance: Stance, place: &Place) -> f32 {
         Stance::Swim => 0.34,
         Stance::Head => 0.34,
         Stance::Table if place.kind == Kind::Stage => 0.6,
+        Stance::Table if place.kind == Kind::Room => 0.32,
         Stance::Table => 0.42,
+        Stance::Ground | Stance::Plant if place.kind != Kind::Outdoor => 0.54,
         Stance::Ground | Stance::Plant => 0.46,
     }
 }
@@ -257,7 +301,11 @@ fn shot_factor(shot: Shot, stance: Stance) -> f32 {
         Shot::Medium => 1.0,
         Shot::Wide => 0.72,
     };
-    if stance == Stance::Building { f32::midpoint(factor, 1.0) } else { factor }
+    if stance == Stance::Building {
+        f32::midpoint(factor, 1.0)
+    } else {
+        factor
+    }
 }
 
 /// Trees follow the palette and the season.
@@ -270,7 +318,10 @@ fn foliage(icon: &str, main: Rgb, style: &AlbumStyle, season: Season) -> Option<
         ("evergreen-tree", _) => style.palette.far[2].mix(Rgb::new(0.1, 0.38, 0.24), 0.6),
         _ => return None,
     };
-    Some(Recolour { from: main, to: leaves })
+    Some(Recolour {
+        from: main,
+        to: leaves,
+    })
 }
 
 /// A few things that belong to the place.
@@ -290,18 +341,38 @@ fn props(
     let mut own = style.stream(&stage.background.place, 0);
     let favourites: Vec<&str> = names.choose_multiple(&mut own, 2).copied().collect();
     let indoors = place.kind != Kind::Outdoor;
-    let count = if indoors { rng.random_range(1..=2) } else { rng.random_range(2..=5) };
+    let count = if indoors {
+        rng.random_range(1..=2)
+    } else {
+        rng.random_range(2..=5)
+    };
     for _ in 0..count {
-        let Some(name) = favourites.choose(rng) else { break };
+        let Some(name) = favourites.choose(rng) else {
+            break;
+        };
         let look = icons.look(name)?;
-        let Some(facts) = icons.facts(name) else { continue };
+        let Some(facts) = icons.facts(name) else {
+            continue;
+        };
         let tall = (facts.metres / 7.0).powf(0.45);
-        let house = if facts.stance == Stance::Building { 0.7 } else { 1.0 };
-        let scale = if indoors { 0.3 } else { 0.3 * tall * house } * rng.random_range(0.8..1.2);
+        let house = if facts.stance == Stance::Building {
+            0.7
+        } else {
+            1.0
+        };
+        let size = match *name {
+            "musical-notes" => 0.12,
+            _ if indoors => 0.3,
+            _ => 0.3 * tall * house,
+        };
+        let scale = size * rng.random_range(0.8..1.2);
         let hangs = matches!(*name, "framed-picture" | "musical-notes");
         let stance = if hangs { Stance::Sky } else { Stance::Plant };
         let recolour = if *name == "musical-notes" {
-            Some(Recolour { from: look.main, to: style.palette.accent[2].mix(Rgb::WHITE, 0.35) })
+            Some(Recolour {
+                from: look.main,
+                to: style.palette.accent[2].mix(Rgb::WHITE, 0.35),
+            })
         } else {
             foliage(name, look.main, style, stage.background.season)
         };
@@ -322,7 +393,11 @@ fn props(
 impl Stage<'_> {
     /// Places all subjects, the first first.
     fn all(&self, wanted: &[Wanted], factor: f32, rng: &mut ChaCha8Rng) -> Settled {
-        let mut out = Settled { items: Vec::new(), areas: Vec::new(), worst: 0.0 };
+        let mut out = Settled {
+            items: Vec::new(),
+            areas: Vec::new(),
+            worst: 0.0,
+        };
         for w in wanted {
             let (cost, item, area) = self.settle(w, factor, &out.areas, rng);
             out.worst = out.worst.max(cost);
@@ -363,7 +438,14 @@ impl Stage<'_> {
         for (other, stance) in taken {
             // What stands before a building hides little of it.
             let before = *stance == Stance::Building && w.stance != Stance::Building && !w.prop;
-            cost += area.overlap(*other) * if before { 0.35 } else if w.prop { 3.0 } else { 1.6 };
+            cost += area.overlap(*other)
+                * if before {
+                    0.35
+                } else if w.prop {
+                    3.0
+                } else {
+                    1.6
+                };
         }
         let outside = (-area.x0).max(0.0) + (area.x1 - 1.0).max(0.0) + (-area.y0).max(0.0);
         cost += 9.0 * outside / (area.x1 - area.x0).max(1e-3);
@@ -382,12 +464,30 @@ impl Stage<'_> {
             let depth = ((y - self.background.horizon) / room.max(0.05)).clamp(0.0, 1.0);
             scale *= 0.72 + 0.36 * depth;
         }
-        let x = if w.main { rng.random_range(0.2..0.8) } else { rng.random_range(0.04..0.96) };
-        let flip = rng.random_bool(0.5) && w.stance != Stance::Building;
+        let x = match (w.main, w.stance) {
+            (true, _) => rng.random_range(0.2..0.8),
+            // On the wall, but not over the window.
+            (_, Stance::Sky) if w.prop && self.background.window_left() => {
+                rng.random_range(0.5..0.92)
+            }
+            (_, Stance::Sky) if w.prop => rng.random_range(0.08..0.5),
+            _ => rng.random_range(0.04..0.96),
+        };
+        let lettered = w.stance == Stance::Building || w.icon == "musical-notes";
+        let flip = rng.random_bool(0.5) && !lettered;
         let width = scale * w.look.aspect() / self.aspect;
         // A seated animal's body is drawn below its head.
-        let height = if w.stance == Stance::Head { scale * 1.5 } else { scale };
-        let area = Area { x0: x - width / 2.0, y0: y - height, x1: x + width / 2.0, y1: y };
+        let height = if w.stance == Stance::Head {
+            scale * 1.5
+        } else {
+            scale
+        };
+        let area = Area {
+            x0: x - width / 2.0,
+            y0: y - height,
+            x1: x + width / 2.0,
+            y1: y,
+        };
         let item = Item {
             icon: w.icon.clone(),
             x,
@@ -413,9 +513,14 @@ impl Stage<'_> {
                 rng.random_range((scale + 0.06).min(lowest - 0.01)..lowest)
             }
             Stance::Swim => rng.random_range(0.18..0.6) + scale * 0.5,
+            Stance::Float if self.place.far == Far::Sea => horizon - rng.random_range(0.01..0.07),
             Stance::Float => horizon + room * rng.random_range(0.3..0.72),
+            Stance::Building if self.place.ground == Ground::Water => horizon + 0.015,
             Stance::Building => horizon + room * rng.random_range(0.1..0.22),
             Stance::Bust => 1.02,
+            Stance::Table if self.place.kind == Kind::Room => {
+                horizon + room * rng.random_range(0.15..0.5)
+            }
             Stance::Table => horizon + room * rng.random_range(0.38..0.86),
             _ if self.place.ground == Ground::Rails && w.rides => horizon + room * 0.89,
             _ if self.background.bank => rng.random_range(0.9..0.97),

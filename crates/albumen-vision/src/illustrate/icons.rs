@@ -99,7 +99,9 @@ impl Icons {
         let mut bodies = HashMap::new();
         for group in tables.groups.values() {
             for (icon, &metres) in &group.icons {
-                let Some(found) = file.icons.remove(icon) else { continue };
+                let Some(found) = file.icons.remove(icon) else {
+                    continue;
+                };
                 bodies.insert(icon.clone(), found.body);
                 for tone in TONES {
                     let variant = format!("{icon}-{tone}");
@@ -127,7 +129,13 @@ impl Icons {
             return Err(invalid(0, reason));
         }
         let (trees, looks) = (RwLock::default(), RwLock::default());
-        Ok(Self { bodies, side: (file.width, file.height), facts, trees, looks })
+        Ok(Self {
+            bodies,
+            side: (file.width, file.height),
+            facts,
+            trees,
+            looks,
+        })
     }
 
     /// The pool's names in order, without skin tone variants.
@@ -151,7 +159,9 @@ impl Icons {
 
     /// The facts of an icon; a skin tone variant has its parent's.
     pub(super) fn facts(&self, name: &str) -> Option<&Facts> {
-        self.facts.get(name).or_else(|| self.facts.get(base_name(name)))
+        self.facts
+            .get(name)
+            .or_else(|| self.facts.get(base_name(name)))
     }
 
     /// The parsed picture, parsed at most once for each recolouring.
@@ -160,7 +170,12 @@ impl Icons {
             Some(c) => format!("{name} {} {}", c.from.to_hex(), c.to.to_hex()),
             None => name.to_owned(),
         };
-        let known = self.trees.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let known = self
+            .trees
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
         if let Some(tree) = known {
             return Ok(tree);
         }
@@ -171,7 +186,9 @@ impl Icons {
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}">{body}</svg>"#
         );
         let tree = usvg::Tree::from_str(&svg, &usvg::Options::default()).map_err(|e| {
-            VisionError::Picture { reason: format!("icon `{name}` is not valid SVG: {e}") }
+            VisionError::Picture {
+                reason: format!("icon `{name}` is not valid SVG: {e}"),
+            }
         })?;
         let tree = Arc::new(tree);
         let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +197,12 @@ impl Icons {
 
     /// Bounds and main colour, measured at most once.
     pub(super) fn look(&self, name: &str) -> Result<Look> {
-        let known = self.looks.read().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        let known = self
+            .looks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .copied();
         if let Some(look) = known {
             return Ok(look);
         }
@@ -196,16 +218,25 @@ impl Icons {
 /// The name without its skin tone.
 fn base_name(name: &str) -> &str {
     // The longer endings first: `-medium-light` also ends in `-light`.
-    ["-medium-light", "-medium-dark", "-light", "-medium", "-dark"]
-        .iter()
-        .find_map(|tone| name.strip_suffix(tone))
-        .unwrap_or(name)
+    [
+        "-medium-light",
+        "-medium-dark",
+        "-light",
+        "-medium",
+        "-dark",
+    ]
+    .iter()
+    .find_map(|tone| name.strip_suffix(tone))
+    .unwrap_or(name)
 }
 
 /// Byte offset of a line and column (both from 1).
 fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
-    let start: usize =
-        bytes.split_inclusive(|b| *b == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    let start: usize = bytes
+        .split_inclusive(|b| *b == b'\n')
+        .take(line.saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
     start + column.saturating_sub(1)
 }
 
@@ -213,10 +244,8 @@ fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
 fn measure(tree: &usvg::Tree) -> Option<Look> {
     let mut probe = tiny_skia::Pixmap::new(PROBE, PROBE)?;
     let size = tree.size();
-    let fit = tiny_skia::Transform::from_scale(
-        PROBE as f32 / size.width(),
-        PROBE as f32 / size.height(),
-    );
+    let fit =
+        tiny_skia::Transform::from_scale(PROBE as f32 / size.width(), PROBE as f32 / size.height());
     resvg::render(tree, fit, &mut probe.as_mut());
     let (mut left, mut top, mut right, mut bottom) = (PROBE, PROBE, 0, 0);
     let mut tally: BTreeMap<[u8; 3], usize> = BTreeMap::new();
@@ -237,7 +266,11 @@ fn measure(tree: &usvg::Tree) -> Option<Look> {
         top: unit(top),
         right: unit(right),
         bottom: unit(bottom),
-        main: Rgb::new(f32::from(r) / 255.0, f32::from(g) / 255.0, f32::from(b) / 255.0),
+        main: Rgb::new(
+            f32::from(r) / 255.0,
+            f32::from(g) / 255.0,
+            f32::from(b) / 255.0,
+        ),
     })
 }
 
@@ -273,7 +306,11 @@ fn shade_of(colour: Rgb, change: Recolour) -> Rgb {
     if !near {
         return colour;
     }
-    let sat = if fs < 0.2 { ts } else { (ts * s / fs).clamp(0.0, 1.0) };
+    let sat = if fs < 0.2 {
+        ts
+    } else {
+        (ts * s / fs).clamp(0.0, 1.0)
+    };
     Rgb::from_hsl(th, sat, (tl + (l - fl) * 0.8).clamp(0.04, 0.97))
 }
 
@@ -294,7 +331,13 @@ mod tests {
             from: Rgb::hex("ff0000").unwrap(),
             to: Rgb::hex("0000ff").unwrap(),
         };
-        let out = recoloured(r##"<path fill="#f00"/><path fill="#00ff00"/><use href="#a1"/>"##, change);
-        assert_eq!(out, r##"<path fill="#0000ff"/><path fill="#00ff00"/><use href="#a1"/>"##);
+        let out = recoloured(
+            r##"<path fill="#f00"/><path fill="#00ff00"/><use href="#a1"/>"##,
+            change,
+        );
+        assert_eq!(
+            out,
+            r##"<path fill="#0000ff"/><path fill="#00ff00"/><use href="#a1"/>"##
+        );
     }
 }

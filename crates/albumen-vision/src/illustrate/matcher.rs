@@ -40,28 +40,43 @@ impl Matcher {
             }
             rows
         };
-        Ok(Self { embedder, rows, memo: RwLock::default() })
+        Ok(Self {
+            embedder,
+            rows,
+            memo: RwLock::default(),
+        })
     }
 
     /// Cosine similarity of `phrase` with every text, in their order.
     pub(super) fn similarities(&self, phrase: &str) -> Result<Arc<[f32]>> {
-        let known = self.memo.read().unwrap_or_else(PoisonError::into_inner).get(phrase).cloned();
+        let known = self
+            .memo
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(phrase)
+            .cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let query = self.embedder.embed(&[phrase])?.pop().unwrap_or_default();
-        let all: Arc<[f32]> =
-            self.rows.iter().map(|row| row.iter().zip(&query).map(|(a, b)| a * b).sum()).collect();
+        let all: Arc<[f32]> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().zip(&query).map(|(a, b)| a * b).sum())
+            .collect();
         let mut memo = self.memo.write().unwrap_or_else(PoisonError::into_inner);
         memo.insert(phrase.to_owned(), all.clone());
         Ok(all)
     }
-
 }
 
 /// The largest value and its index. Ties go to the first.
 pub(super) fn best(values: &[f32]) -> Option<(usize, f32)> {
-    values.iter().copied().enumerate().reduce(|a, b| if b.1 > a.1 { b } else { a })
+    values
+        .iter()
+        .copied()
+        .enumerate()
+        .reduce(|a, b| if b.1 > a.1 { b } else { a })
 }
 
 /// Says for which texts a cache was made.
@@ -88,24 +103,35 @@ fn read_cache(path: &Path, key: &str, rows: usize) -> Option<Vec<Vec<f32>>> {
     }
     let (numbers, _) = tensor.data().as_chunks::<4>();
     let flat: Vec<f32> = numbers.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    Some(flat.chunks_exact(EMBEDDING_DIM).map(<[f32]>::to_vec).collect())
+    Some(
+        flat.chunks_exact(EMBEDDING_DIM)
+            .map(<[f32]>::to_vec)
+            .collect(),
+    )
 }
 
 /// Writes beside, then renames: a reader never sees half a file.
 fn write_cache(path: &Path, key: &str, rows: &[Vec<f32>]) -> Result<()> {
-    let failed = |source: std::io::Error| VisionError::Io { path: path.to_owned(), source };
+    let failed = |source: std::io::Error| VisionError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let invalid = |reason: String| VisionError::Format {
         path: path.to_owned(),
         format: "safetensors",
         offset: 0,
         reason,
     };
-    let bytes: Vec<u8> = rows.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
+    let bytes: Vec<u8> = rows
+        .iter()
+        .flatten()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
     let view = TensorView::new(Dtype::F32, vec![rows.len(), EMBEDDING_DIM], &bytes)
         .map_err(|e| invalid(e.to_string()))?;
     let note = HashMap::from([("texts".to_owned(), key.to_owned())]);
-    let file = safetensors::serialize([(TENSOR, view)], Some(note))
-        .map_err(|e| invalid(e.to_string()))?;
+    let file =
+        safetensors::serialize([(TENSOR, view)], Some(note)).map_err(|e| invalid(e.to_string()))?;
     let part = path.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&part, file).map_err(failed)?;
     std::fs::rename(&part, path).map_err(failed)

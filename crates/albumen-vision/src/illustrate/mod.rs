@@ -74,7 +74,12 @@ impl Illustrator {
         texts.extend(tables.places.values().map(|p| p.about.clone()));
         texts.extend(tables.palettes.values().map(|p| p.mood.clone()));
         let matcher = Matcher::new(embedder, &texts, cache)?;
-        Ok(Self { tables, icons, names, matcher })
+        Ok(Self {
+            tables,
+            icons,
+            names,
+            matcher,
+        })
     }
 
     /// The names of the icons that may be drawn, in order.
@@ -97,8 +102,11 @@ impl Illustrator {
     /// Where the summary cannot be embedded.
     pub fn plan_album(&self, album: &AlbumText) -> Result<AlbumStyle> {
         let summary = self.read(album.summary)?;
-        let photos =
-            album.captions.iter().map(|c| self.read(c)).collect::<Result<Vec<Reading>>>()?;
+        let photos = album
+            .captions
+            .iter()
+            .map(|c| self.read(c))
+            .collect::<Result<Vec<Reading>>>()?;
         let gist = if album.summary.trim().is_empty() {
             album.captions.join(" ")
         } else {
@@ -107,7 +115,14 @@ impl Illustrator {
         let all = self.matcher.similarities(&gist)?;
         let (n, m) = (self.names.len(), self.tables.places.len());
         let place = self.like(&gist)?;
-        Ok(style::plan(album, &self.tables, &summary, &photos, &all[n + m..], place))
+        Ok(style::plan(
+            album,
+            &self.tables,
+            &summary,
+            &photos,
+            &all[n + m..],
+            place,
+        ))
     }
 
     /// Plans photo number `photo` of an album, for a picture of `size` (width, height).
@@ -125,7 +140,8 @@ impl Illustrator {
         let mut reading = self.read(caption)?;
         if reading.mentions.is_empty() && reading.place.is_none() && !caption.trim().is_empty() {
             let near = self.nearest_icon(caption)?;
-            let near = near.filter(|(name, cosine)| *cosine >= LAST_COSINE && person(name).is_none());
+            let near =
+                near.filter(|(name, cosine)| *cosine >= LAST_COSINE && person(name).is_none());
             reading.mentions.extend(near.map(|(name, _)| Mention {
                 subject: Subject::Icon(name.to_owned()),
                 count: 1,
@@ -135,14 +151,24 @@ impl Illustrator {
         }
         // "They walk along the shore": the album's own people stand in for nobody by name.
         if reading.mentions.is_empty() {
-            reading.mentions.extend(style.recurring.iter().take(1).cloned());
+            reading
+                .mentions
+                .extend(style.recurring.iter().take(1).cloned());
         }
-        let like = if reading.place.is_none() { self.like(caption)? } else { None };
-        let place = setting::place(&reading, style, &self.tables, &self.icons, like);
+        let like = || self.like(caption);
+        let place = setting::place(&reading, style, &self.tables, &self.icons, &like)?;
         let background = setting::background(place, &reading, style, &self.tables, &mut rng);
         let place = &self.tables.places[&background.place];
         let aspect = size.0.max(1) as f32 / size.1.max(1) as f32;
-        compose::compose(background, place, &reading, style, &self.icons, aspect, &mut rng)
+        compose::compose(
+            background,
+            place,
+            &reading,
+            style,
+            &self.icons,
+            aspect,
+            &mut rng,
+        )
     }
 
     /// Draws photo number `photo` of an album at `size` (width, height) pixels.
@@ -163,7 +189,12 @@ impl Illustrator {
     fn read(&self, text: &str) -> Result<Reading> {
         let guess = |phrase: &str| -> Result<Option<String>> {
             let near = self.nearest_icon(phrase)?.filter(|(name, cosine)| {
-                *cosine >= if person(name).is_some() { PERSON_COSINE } else { ICON_COSINE }
+                *cosine
+                    >= if person(name).is_some() {
+                        PERSON_COSINE
+                    } else {
+                        ICON_COSINE
+                    }
             });
             Ok(near.map(|(name, _)| name.to_owned()))
         };
@@ -179,6 +210,8 @@ impl Illustrator {
         let all = self.matcher.similarities(text)?;
         let near = best(&all[n..n + self.tables.places.len()]);
         let near = near.filter(|(_, cosine)| *cosine >= PLACE_COSINE);
-        Ok(near.and_then(|(i, _)| self.tables.places.keys().nth(i)).cloned())
+        Ok(near
+            .and_then(|(i, _)| self.tables.places.keys().nth(i))
+            .cloned())
     }
 }

@@ -18,7 +18,10 @@ pub(super) enum Subject {
     /// A thing or an animal, by its icon.
     Icon(String),
     /// People, by their roles (`man`, `girl` ...) and what they do.
-    People { figures: Vec<String>, pose: Option<String> },
+    People {
+        figures: Vec<String>,
+        pose: Option<String>,
+    },
 }
 
 /// One mention of a subject.
@@ -49,7 +52,12 @@ pub(super) type Guess<'a> = dyn Fn(&str) -> Result<Option<String>> + 'a;
 
 /// Reads `text`; `guess` is asked about words that no table knows.
 pub(super) fn read(text: &str, tables: &Tables, guess: &Guess) -> Result<Reading> {
-    let mut reader = Reader { tables, guess, clause: Clause::default(), out: Reading::default() };
+    let mut reader = Reader {
+        tables,
+        guess,
+        clause: Clause::default(),
+        out: Reading::default(),
+    };
     let tokens = tokens(text);
     let mut i = 0;
     while i < tokens.len() {
@@ -79,7 +87,10 @@ pub(super) fn tokens(text: &str) -> Vec<String> {
                 word.push('\'');
             } else {
                 push_word(&mut out, &mut word);
-                if matches!(c, ',' | '.' | ';' | ':' | '!' | '?' | '(' | ')' | '\u{2014}') {
+                if matches!(
+                    c,
+                    ',' | '.' | ';' | ':' | '!' | '?' | '(' | ')' | '\u{2014}'
+                ) {
                     out.push(String::new());
                 }
             }
@@ -186,7 +197,11 @@ impl Reader<'_> {
             }
             let head = tokens[i..last].join(" ");
             for one in singulars(&tokens[last]) {
-                let phrase = if head.is_empty() { one } else { format!("{head} {one}") };
+                let phrase = if head.is_empty() {
+                    one
+                } else {
+                    format!("{head} {one}")
+                };
                 let senses = self.tables.senses(&phrase);
                 if !senses.is_empty() {
                     self.take(senses, true)?;
@@ -203,7 +218,9 @@ impl Reader<'_> {
         // "French horn" known, "Turkish lute" not: an unknown word before a known noun is its
         // adjective, and only what stands before anything else is asked about.
         let fresh = self.clause.fresh.take();
-        let noun = senses.iter().any(|s| matches!(s, Sense::Icon(_) | Sense::People { .. }));
+        let noun = senses
+            .iter()
+            .any(|s| matches!(s, Sense::Icon(_) | Sense::People { .. }));
         if noun && !matches!(senses[0], Sense::Colour(_)) {
             self.clause.unknown.clear();
         } else {
@@ -241,7 +258,13 @@ impl Reader<'_> {
                 Sense::People { figures, pose } if !seen_noun => {
                     seen_noun = true;
                     let pose = pose.clone().or_else(|| self.clause.pose.take());
-                    self.mention(Subject::People { figures: figures.clone(), pose }, plural);
+                    self.mention(
+                        Subject::People {
+                            figures: figures.clone(),
+                            pose,
+                        },
+                        plural,
+                    );
                 }
                 Sense::Icon(_) | Sense::People { .. } | Sense::Colour(_) => {}
             }
@@ -275,7 +298,10 @@ impl Reader<'_> {
     /// What people do belongs to the people just named, or to those who come next.
     fn take_pose(&mut self, pose: &str) {
         for m in self.out.mentions.iter_mut().rev() {
-            if let Subject::People { pose: doing @ None, .. } = &mut m.subject {
+            if let Subject::People {
+                pose: doing @ None, ..
+            } = &mut m.subject
+            {
                 *doing = Some(pose.to_owned());
                 return;
             }
@@ -301,20 +327,32 @@ impl Reader<'_> {
             return;
         }
         let hedged = self.clause.hedged;
-        self.out.mentions.push(Mention { subject, count, colour, hedged });
+        self.out.mentions.push(Mention {
+            subject,
+            count,
+            colour,
+            hedged,
+        });
     }
 
     /// "A woman in a red dress" is one subject: clothes beside people only colour them.
     fn worn(&mut self, subject: &Subject, colour: Option<&str>) -> bool {
-        let Subject::Icon(icon) = subject else { return false };
-        let clothing = self.tables.group(icon).is_some_and(|g| g.theme == "clothing");
+        let Subject::Icon(icon) = subject else {
+            return false;
+        };
+        let clothing = self
+            .tables
+            .group(icon)
+            .is_some_and(|g| g.theme == "clothing");
         let wearer = self
             .out
             .mentions
             .iter_mut()
             .rev()
             .find(|m| matches!(m.subject, Subject::People { .. }));
-        let Some(wearer) = wearer.filter(|_| clothing) else { return false };
+        let Some(wearer) = wearer.filter(|_| clothing) else {
+            return false;
+        };
         if wearer.colour.is_none() {
             wearer.colour = colour.map(str::to_owned);
         }
@@ -324,7 +362,9 @@ impl Reader<'_> {
     /// Asks about the words that no table knows: all of them, then the last, then the others.
     fn flush_unknown(&mut self) -> Result<()> {
         let words = std::mem::take(&mut self.clause.unknown);
-        let Some(last) = words.last() else { return Ok(()) };
+        let Some(last) = words.last() else {
+            return Ok(());
+        };
         let mut tries = vec![words.join(" ")];
         if words.len() > 1 {
             tries.push(last.clone());
@@ -356,7 +396,13 @@ impl Reader<'_> {
             });
             if !somebody {
                 let figures = vec!["person".to_owned()];
-                self.mention(Subject::People { figures, pose: Some(pose) }, false);
+                self.mention(
+                    Subject::People {
+                        figures,
+                        pose: Some(pose),
+                    },
+                    false,
+                );
             }
         }
         self.clause = Clause::default();

@@ -117,6 +117,13 @@ pub struct Background {
     pub seed: u64,
 }
 
+impl Background {
+    /// A room's window is in the left half of the wall.
+    pub(super) fn window_left(&self) -> bool {
+        self.seed.is_multiple_of(2)
+    }
+}
+
 /// One icon in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {

@@ -68,7 +68,13 @@ impl AlbumStyle {
     ) -> (String, Option<Recolour>) {
         let mut rng = self.stream(role, ordinal as u64);
         let family: usize = self.stream("skin", 0).random_range(0..TONES.len());
-        let tone = if rng.random_bool(0.75) { family } else { rng.random_range(0..TONES.len()) };
+        // The first of each role are a family; strangers look as they will.
+        let stranger = ordinal > 0 || role == "person";
+        let tone = if stranger {
+            rng.random_range(0..TONES.len())
+        } else {
+            family
+        };
         let woman = match role {
             "woman" | "girl" | "elder_woman" => true,
             "man" | "boy" | "elder_man" => false,
@@ -78,8 +84,17 @@ impl AlbumStyle {
         // The same hue is water in a swimmer's icon, and a worker's clothes are the trade's.
         let dressed = matches!(
             pose,
-            "standing" | "walking" | "running" | "kneeling" | "cartwheeling" | "biking" | "golfing"
-                | "bouncing-ball" | "playing-handball" | "lifting-weights" | "in-lotus-position"
+            "standing"
+                | "walking"
+                | "running"
+                | "kneeling"
+                | "cartwheeling"
+                | "biking"
+                | "golfing"
+                | "bouncing-ball"
+                | "playing-handball"
+                | "lifting-weights"
+                | "in-lotus-position"
         );
         let from = Rgb::hex(if woman { "8d65c5" } else { "00a6ed" }).unwrap_or(Rgb::WHITE);
         let plain = [pose, "standing"]
@@ -89,7 +104,13 @@ impl AlbumStyle {
             .unwrap_or_else(|| "person-standing".to_owned());
         let toned = format!("{plain}-{}", TONES[tone]);
         let name = if icons.has(&toned) { toned } else { plain };
-        (name, dressed.then(|| Recolour { from, to: self.clothes(role, ordinal) }))
+        (
+            name,
+            dressed.then(|| Recolour {
+                from,
+                to: self.clothes(role, ordinal),
+            }),
+        )
     }
 
     /// Everyone's shirt has its own colour, the same in every photo.
@@ -97,8 +118,15 @@ impl AlbumStyle {
         const WARDROBE: [&str; 8] = [
             "d9534a", "2f7fb8", "e8a33d", "4d9a63", "8a5fb0", "d9799b", "3aa39b", "7b6a58",
         ];
-        const ROLES: [&str; 7] =
-            ["woman", "man", "girl", "boy", "person", "elder_woman", "elder_man"];
+        const ROLES: [&str; 7] = [
+            "woman",
+            "man",
+            "girl",
+            "boy",
+            "person",
+            "elder_woman",
+            "elder_man",
+        ];
         let first: usize = self.stream("wardrobe", 0).random_range(0..WARDROBE.len());
         let role = ROLES.iter().position(|r| *r == role).unwrap_or(0);
         // Steps of three visit all eight before one comes again.
@@ -115,7 +143,9 @@ impl AlbumStyle {
             "rabbit" => &["", "b98d62", "a3a3ab"],
             _ => return None,
         };
-        coats.choose(&mut self.stream(icon, 0)).and_then(|hex| Rgb::hex(hex))
+        coats
+            .choose(&mut self.stream(icon, 0))
+            .and_then(|hex| Rgb::hex(hex))
     }
 }
 
@@ -138,10 +168,8 @@ pub(super) fn plan(
     let key: [u8; 32] = hash.finalize().into();
     let mut rng = ChaCha8Rng::from_seed(key);
     let palette_name = choose_palette(tables, moods, &mut rng);
-    let palette = tables.palettes[&palette_name].turned(
-        rng.random_range(-7.0..7.0),
-        rng.random_range(0.96..1.04),
-    );
+    let palette = tables.palettes[&palette_name]
+        .turned(rng.random_range(-7.0..7.0), rng.random_range(0.96..1.04));
     let majority = |pick: &dyn Fn(&Reading) -> Option<String>| {
         pick(summary).or_else(|| {
             let mut tally: BTreeMap<String, usize> = BTreeMap::new();
@@ -149,10 +177,16 @@ pub(super) fn plan(
                 *tally.entry(name).or_default() += 1;
             }
             let most = tally.into_iter().max_by_key(|(_, n)| *n);
-            most.filter(|(_, n)| *n * 2 > photos.len()).map(|(name, _)| name)
+            most.filter(|(_, n)| *n * 2 > photos.len())
+                .map(|(name, _)| name)
         })
     };
-    let seasons = [Season::Spring, Season::Summer, Season::Summer, Season::Autumn];
+    let seasons = [
+        Season::Spring,
+        Season::Summer,
+        Season::Summer,
+        Season::Autumn,
+    ];
     let season = majority(&|r| r.season.clone())
         .and_then(|name| Season::named(&name))
         .unwrap_or(seasons[rng.random_range(0..seasons.len())]);
@@ -174,14 +208,26 @@ fn choose_palette(tables: &Tables, moods: &[f32], rng: &mut ChaCha8Rng) -> Strin
         tables.palettes.keys().zip(moods.iter().copied()).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1));
     let second = order.len() > 1 && order[0].1 - order[1].1 < 0.08 && rng.random_bool(0.4);
-    order.get(usize::from(second)).map(|(name, _)| (*name).clone()).unwrap_or_default()
+    order
+        .get(usize::from(second))
+        .map(|(name, _)| (*name).clone())
+        .unwrap_or_default()
 }
 
 /// What the summary names, and what two captions name.
 fn recurring(summary: &Reading, photos: &[Reading]) -> Vec<Mention> {
-    let mut out: Vec<Mention> = summary.mentions.iter().filter(|m| !m.hedged).cloned().collect();
+    let mut out: Vec<Mention> = summary
+        .mentions
+        .iter()
+        .filter(|m| !m.hedged)
+        .cloned()
+        .collect();
     let mut seen: Vec<(&Subject, usize)> = Vec::new();
-    for m in photos.iter().flat_map(|r| &r.mentions).filter(|m| !m.hedged) {
+    for m in photos
+        .iter()
+        .flat_map(|r| &r.mentions)
+        .filter(|m| !m.hedged)
+    {
         match seen.iter_mut().find(|(s, _)| *s == &m.subject) {
             Some((_, n)) => *n += 1,
             None => seen.push((&m.subject, 1)),

@@ -186,7 +186,10 @@ pub(super) enum Sense {
     /// Names the place.
     Place(String),
     /// Names people, with what they do if the word says it.
-    People { figures: Vec<String>, pose: Option<String> },
+    People {
+        figures: Vec<String>,
+        pose: Option<String>,
+    },
     /// Says what people do.
     Pose(String),
     /// Names an icon.
@@ -229,8 +232,18 @@ impl Tables {
         let palettes = parse("illustrate_palettes.toml", PALETTES)?;
         let words: WordsFile = parse("illustrate_words.toml", WORDS)?;
         let senses = senses(&words, &places, &groups);
-        let longest = senses.keys().map(|k| k.split(' ').count()).max().unwrap_or(1);
-        Ok(Self { groups, places, palettes, senses, longest })
+        let longest = senses
+            .keys()
+            .map(|k| k.split(' ').count())
+            .max()
+            .unwrap_or(1);
+        Ok(Self {
+            groups,
+            places,
+            palettes,
+            senses,
+            longest,
+        })
     }
 
     /// The senses of a phrase in lower case (words parted by one space), the likeliest first.
@@ -241,7 +254,8 @@ impl Tables {
 
 /// The role and the pose of a person's icon: `woman-walking` is `woman`, `walking`.
 pub(super) fn person(icon: &str) -> Option<(&str, &str)> {
-    icon.split_once('-').filter(|(role, _)| matches!(*role, "man" | "woman" | "person"))
+    icon.split_once('-')
+        .filter(|(role, _)| matches!(*role, "man" | "woman" | "person"))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T> {
@@ -268,7 +282,11 @@ fn senses(
     let mut put = |text: &str, sense: &dyn Fn() -> Sense| {
         for word in list(text) {
             // The reader sees words split at hyphens, so phrases are stored in that form.
-            let key = word.replace('-', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+            let key = word
+                .replace('-', " ")
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
             let entry = all.entry(key).or_default();
             let sense = sense();
             if !entry.contains(&sense) {
@@ -297,7 +315,10 @@ fn senses(
     }
     for row in &words.people {
         let figures: Vec<String> = list(&row.figures).map(str::to_owned).collect();
-        put(&row.words, &|| Sense::People { figures: figures.clone(), pose: row.pose.clone() });
+        put(&row.words, &|| Sense::People {
+            figures: figures.clone(),
+            pose: row.pose.clone(),
+        });
     }
     for (pose, w) in &words.poses {
         put(w, &|| Sense::Pose(pose.clone()));

@@ -23,7 +23,11 @@ impl Canvas {
     pub(super) fn new(width: u32, height: u32) -> Option<Self> {
         let mut pixmap = Pixmap::new(width, height)?;
         pixmap.fill(Color::WHITE);
-        Some(Self { pixmap, w: width as f32, h: height as f32 })
+        Some(Self {
+            pixmap,
+            w: width as f32,
+            h: height as f32,
+        })
     }
 
     /// Width over height.
@@ -39,20 +43,26 @@ impl Canvas {
             .enumerate()
             .map(|(i, c)| GradientStop::new(i as f32 / n as f32, opaque(*c)))
             .collect();
-        let (top, bottom) = (Point::from_xy(0.0, y * self.h), Point::from_xy(0.0, (y + h) * self.h));
+        let (top, bottom) = (
+            Point::from_xy(0.0, y * self.h),
+            Point::from_xy(0.0, (y + h) * self.h),
+        );
         let shader =
             LinearGradient::new(top, bottom, stops, SpreadMode::Pad, Transform::identity());
-        if let (Some(shader), Some(rect)) =
-            (shader, Rect::from_xywh(x * self.w, y * self.h, w * self.w, h * self.h))
-        {
-            self.pixmap.fill_rect(rect, &paint(shader), Transform::identity(), None);
+        if let (Some(shader), Some(rect)) = (
+            shader,
+            Rect::from_xywh(x * self.w, y * self.h, w * self.w, h * self.h),
+        ) {
+            self.pixmap
+                .fill_rect(rect, &paint(shader), Transform::identity(), None);
         }
     }
 
     pub(super) fn rect(&mut self, x: f32, y: f32, w: f32, h: f32, colour: Rgb, alpha: f32) {
         if let Some(rect) = Rect::from_xywh(x * self.w, y * self.h, w * self.w, h * self.h) {
             let paint = paint(Shader::SolidColor(with_alpha(colour, alpha)));
-            self.pixmap.fill_rect(rect, &paint, Transform::identity(), None);
+            self.pixmap
+                .fill_rect(rect, &paint, Transform::identity(), None);
         }
     }
 
@@ -61,7 +71,8 @@ impl Canvas {
         if let Some(rect) = Rect::from_xywh(0.0, 0.0, self.w, self.h) {
             let mut paint = paint(Shader::SolidColor(opaque(colour)));
             paint.blend_mode = BlendMode::Multiply;
-            self.pixmap.fill_rect(rect, &paint, Transform::identity(), None);
+            self.pixmap
+                .fill_rect(rect, &paint, Transform::identity(), None);
         }
     }
 
@@ -96,11 +107,17 @@ impl Canvas {
         let shader = LinearGradient::new(
             Point::from_xy(0.0, highest * self.h),
             Point::from_xy(0.0, (base * self.h).max(highest * self.h + 1.0)),
-            vec![GradientStop::new(0.0, opaque(from)), GradientStop::new(1.0, opaque(to))],
+            vec![
+                GradientStop::new(0.0, opaque(from)),
+                GradientStop::new(1.0, opaque(to)),
+            ],
             SpreadMode::Pad,
             Transform::identity(),
         );
-        self.fill(path.finish(), shader.unwrap_or(Shader::SolidColor(opaque(from))));
+        self.fill(
+            path.finish(),
+            shader.unwrap_or(Shader::SolidColor(opaque(from))),
+        );
     }
 
     /// An ellipse: `rx` and `ry` are fractions of the height.
@@ -154,7 +171,8 @@ impl Canvas {
         };
         if let Some(path) = path.finish() {
             let paint = paint(Shader::SolidColor(with_alpha(colour, alpha)));
-            self.pixmap.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+            self.pixmap
+                .stroke_path(&path, &paint, &stroke, Transform::identity(), None);
         }
     }
 
@@ -167,13 +185,23 @@ impl Canvas {
     fn fill(&mut self, path: Option<Path>, shader: Shader) {
         if let Some(path) = path {
             let paint = paint(shader);
-            self.pixmap.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
+            self.pixmap.fill_path(
+                &path,
+                &paint,
+                FillRule::Winding,
+                Transform::identity(),
+                None,
+            );
         }
     }
 }
 
 fn paint(shader: Shader<'_>) -> Paint<'_> {
-    Paint { shader, anti_alias: true, ..Paint::default() }
+    Paint {
+        shader,
+        anti_alias: true,
+        ..Paint::default()
+    }
 }
 
 fn opaque(c: Rgb) -> Color {

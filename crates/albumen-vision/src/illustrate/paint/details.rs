@@ -23,7 +23,10 @@ pub(super) fn behind(
         birds(c, b, light, rng);
     }
     let snowy = b.season == Season::Winter || b.weather == Weather::Snow;
-    let walked = matches!(b.place.as_str(), "park" | "forest" | "hills" | "meadow" | "garden");
+    let walked = matches!(
+        b.place.as_str(),
+        "park" | "forest" | "hills" | "meadow" | "garden"
+    );
     if walked && !snowy && rng.random_bool(0.5) {
         path(c, b, p, light, rng);
     }
@@ -55,7 +58,13 @@ pub(super) fn before(
                 let x = corner + rng.random_range(-0.1..0.1);
                 let tall = rng.random_range(0.08..0.2);
                 let lean = rng.random_range(-0.05..0.05);
-                blade(c, x, tall, lean, light.near(tone.scaled(rng.random_range(0.85..1.15))));
+                blade(
+                    c,
+                    x,
+                    tall,
+                    lean,
+                    light.near(tone.scaled(rng.random_range(0.85..1.15))),
+                );
             }
         }
     }
@@ -63,11 +72,23 @@ pub(super) fn before(
 
 fn birds(c: &mut Canvas, b: &Background, light: &Light, rng: &mut ChaCha8Rng) {
     let ink = light.near(Rgb::new(0.27, 0.3, 0.38));
-    let (x0, y0) = (rng.random_range(0.15..0.75), rng.random_range(0.1..b.horizon * 0.5));
+    let (x0, y0) = (
+        rng.random_range(0.15..0.75),
+        rng.random_range(0.1..b.horizon * 0.5),
+    );
     for _ in 0..rng.random_range(2..5) {
-        let (x, y) = (x0 + rng.random_range(-0.12..0.12), y0 + rng.random_range(-0.05..0.05));
+        let (x, y) = (
+            x0 + rng.random_range(-0.12..0.12),
+            y0 + rng.random_range(-0.05..0.05),
+        );
         let s = rng.random_range(0.008..0.016);
-        let wings = [(x - s, y - s * 0.5), (x - s * 0.4, y - s * 0.6), (x, y), (x + s * 0.4, y - s * 0.6), (x + s, y - s * 0.5)];
+        let wings = [
+            (x - s, y - s * 0.5),
+            (x - s * 0.4, y - s * 0.6),
+            (x, y),
+            (x + s * 0.4, y - s * 0.6),
+            (x + s, y - s * 0.5),
+        ];
         c.line(&wings, 0.0034, ink, 0.75);
     }
 }
@@ -109,7 +130,10 @@ fn reeds(c: &mut Canvas, light: &Light, p: &Palette, season: Season, rng: &mut C
     let head = light.near(p.earth.scaled(0.55));
     let middle = if rng.random_bool(0.5) { 0.06 } else { 0.94 };
     for _ in 0..8 {
-        let (x, y) = (middle + rng.random_range(-0.07..0.07), rng.random_range(0.86..0.93));
+        let (x, y) = (
+            middle + rng.random_range(-0.07..0.07),
+            rng.random_range(0.86..0.93),
+        );
         let tall = rng.random_range(0.09..0.19);
         let lean = rng.random_range(-0.015..0.015);
         c.line(&[(x, y), (x + lean, y - tall)], 0.005, stem, 1.0);
@@ -122,7 +146,12 @@ fn blade(c: &mut Canvas, x: f32, tall: f32, lean: f32, colour: Rgb) {
     let half = 0.014;
     let tip = (x + lean, 1.0 - tall);
     let middle = (x + lean * 0.3, 1.0 - tall * 0.5);
-    let points =
-        [(x - half, 1.01), (middle.0 - half * 0.8, middle.1), tip, (middle.0 + half * 0.8, middle.1), (x + half, 1.01)];
+    let points = [
+        (x - half, 1.01),
+        (middle.0 - half * 0.8, middle.1),
+        tip,
+        (middle.0 + half * 0.8, middle.1),
+        (x + half, 1.01),
+    ];
     c.polygon(&points, colour, 0.95);
 }

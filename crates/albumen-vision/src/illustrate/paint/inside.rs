@@ -16,17 +16,16 @@ fn wall_colour(b: &Background, p: &Palette) -> Rgb {
 }
 
 /// A room: wall, skirting, window, floor, rug.
-pub(super) fn room(
-    c: &mut Canvas,
-    place: &Place,
-    b: &Background,
-    p: &Palette,
-    light: &Light,
-    rng: &mut ChaCha8Rng,
-) {
+pub(super) fn room(c: &mut Canvas, place: &Place, b: &Background, p: &Palette, light: &Light) {
     let wall = wall_colour(b, p);
     let h = b.horizon;
-    c.gradient(0.0, 0.0, 1.0, h, &[light.near(wall.scaled(1.03)), light.near(wall.scaled(0.94))]);
+    c.gradient(
+        0.0,
+        0.0,
+        1.0,
+        h,
+        &[light.near(wall.scaled(1.03)), light.near(wall.scaled(0.94))],
+    );
     if place.far == Far::Columns {
         columns(c, b, p, light);
     } else {
@@ -34,14 +33,33 @@ pub(super) fn room(
         for i in 0..8 {
             c.rect(i as f32 / 8.0, 0.0, 0.0625, h, stripe, 0.7);
         }
-        let x = if rng.random_bool(0.5) { 0.08 } else { 0.66 };
+        let x = if b.window_left() { 0.08 } else { 0.66 };
         window(c, (x, 0.1), 0.26, 0.34, b, p, light);
     }
     floor(c, place.ground, b, p, light);
-    c.rect(0.0, h - 0.026, 1.0, 0.03, light.near(wall.mix(Rgb::WHITE, 0.6)), 1.0);
+    c.rect(
+        0.0,
+        h - 0.026,
+        1.0,
+        0.03,
+        light.near(wall.mix(Rgb::WHITE, 0.6)),
+        1.0,
+    );
     let y = h + (1.0 - h) * 0.56;
-    c.ellipse((0.5, y), 0.46, 0.1, light.near(p.curtain.mix(p.wall, 0.25)), 0.85);
-    c.ellipse((0.5, y), 0.41, 0.082, light.near(p.accent[2].mix(p.wall, 0.45)), 0.85);
+    c.ellipse(
+        (0.5, y),
+        0.46,
+        0.1,
+        light.near(p.curtain.mix(p.wall, 0.25)),
+        0.85,
+    );
+    c.ellipse(
+        (0.5, y),
+        0.41,
+        0.082,
+        light.near(p.accent[2].mix(p.wall, 0.45)),
+        0.85,
+    );
     if light.night {
         c.glow((0.5, 0.02), 0.8, 0.7, Rgb::new(1.0, 0.86, 0.55), 0.32);
     }
@@ -62,31 +80,82 @@ fn window(
     c.rect(x - 0.016, y - 0.016, w + 0.032, h + 0.032, frame, 1.0);
     c.gradient(x, y, w, h, &light.sky);
     let hill = light.at(p.far[1], 0.8);
-    c.polygon(&[(x, y + h), (x, y + h * 0.8), (x + w * 0.4, y + h * 0.68), (x + w, y + h * 0.84), (x + w, y + h)], hill, 1.0);
+    c.polygon(
+        &[
+            (x, y + h),
+            (x, y + h * 0.8),
+            (x + w * 0.4, y + h * 0.68),
+            (x + w, y + h * 0.84),
+            (x + w, y + h),
+        ],
+        hill,
+        1.0,
+    );
     if b.time == TimeOfDay::Night {
-        c.circle((x + w * 0.72, y + h * 0.25), 0.022, Rgb::new(0.98, 0.95, 0.84), 1.0);
+        c.circle(
+            (x + w * 0.72, y + h * 0.25),
+            0.022,
+            Rgb::new(0.98, 0.95, 0.84),
+            1.0,
+        );
     }
     c.rect(x + w / 2.0 - 0.005, y, 0.01, h, frame, 1.0);
     c.rect(x, y + h / 2.0 - 0.005, w, 0.01, frame, 1.0);
-    c.rect(x - 0.03, y + h + 0.014, w + 0.06, 0.018, frame.scaled(0.93), 1.0);
+    c.rect(
+        x - 0.03,
+        y + h + 0.014,
+        w + 0.06,
+        0.018,
+        frame.scaled(0.93),
+        1.0,
+    );
     let cloth = light.near(p.curtain);
     for (cx, dx) in [(x - 0.045, 0.06), (x + w + 0.045, -0.06)] {
-        c.polygon(&[(cx, y - 0.03), (cx + dx, y - 0.03), (cx + dx * 0.55, y + h + 0.05), (cx, y + h + 0.05)], cloth, 0.95);
+        c.polygon(
+            &[
+                (cx, y - 0.03),
+                (cx + dx, y - 0.03),
+                (cx + dx * 0.55, y + h + 0.05),
+                (cx, y + h + 0.05),
+            ],
+            cloth,
+            0.95,
+        );
     }
-    c.rect(x - 0.065, y - 0.042, w + 0.13, 0.014, cloth.scaled(0.7), 1.0);
+    c.rect(
+        x - 0.065,
+        y - 0.042,
+        w + 0.13,
+        0.014,
+        cloth.scaled(0.7),
+        1.0,
+    );
 }
 
 fn columns(c: &mut Canvas, b: &Background, p: &Palette, light: &Light) {
     let stone = light.near(p.stone);
     for i in 0..4 {
         let x = 0.04 + i as f32 * 0.28;
-        c.gradient(x, 0.07, 0.075, b.horizon - 0.07, &[stone.scaled(1.05), stone.scaled(0.92)]);
+        c.gradient(
+            x,
+            0.07,
+            0.075,
+            b.horizon - 0.07,
+            &[stone.scaled(1.05), stone.scaled(0.92)],
+        );
         for j in 1..4 {
             let fx = x + 0.075 * j as f32 / 4.0;
             c.rect(fx, 0.09, 0.005, b.horizon - 0.14, stone.scaled(0.82), 0.7);
         }
         c.rect(x - 0.016, 0.055, 0.107, 0.03, stone.scaled(0.9), 1.0);
-        c.rect(x - 0.016, b.horizon - 0.05, 0.107, 0.05, stone.scaled(0.88), 1.0);
+        c.rect(
+            x - 0.016,
+            b.horizon - 0.05,
+            0.107,
+            0.05,
+            stone.scaled(0.88),
+            1.0,
+        );
     }
     c.rect(0.0, 0.0, 1.0, 0.058, stone.scaled(0.84), 1.0);
 }
@@ -94,12 +163,27 @@ fn columns(c: &mut Canvas, b: &Background, p: &Palette, light: &Light) {
 fn floor(c: &mut Canvas, kind: Ground, b: &Background, p: &Palette, light: &Light) {
     let h = b.horizon;
     let room = 1.0 - h;
-    let tone = if kind == Ground::Tiles { p.stone } else { p.floor };
-    c.gradient(0.0, h, 1.0, room, &[light.near(tone.scaled(0.92)), light.near(tone.scaled(1.06))]);
+    let tone = if kind == Ground::Tiles {
+        p.stone
+    } else {
+        p.floor
+    };
+    c.gradient(
+        0.0,
+        h,
+        1.0,
+        room,
+        &[light.near(tone.scaled(0.92)), light.near(tone.scaled(1.06))],
+    );
     let joint = light.near(tone.scaled(0.78));
     for i in -10..=10 {
         let x = i as f32 * 0.1;
-        c.line(&[(0.5 + x * 0.75, h), (0.5 + x * 2.0, 1.0)], 0.003, joint, 0.55);
+        c.line(
+            &[(0.5 + x * 0.75, h), (0.5 + x * 2.0, 1.0)],
+            0.003,
+            joint,
+            0.55,
+        );
     }
     if kind == Ground::Tiles {
         for i in 1..6 {
@@ -120,7 +204,13 @@ pub(super) fn table(
 ) {
     let wall = wall_colour(b, p);
     let h = b.horizon;
-    c.gradient(0.0, 0.0, 1.0, h, &[light.near(wall.scaled(0.96)), light.near(wall.scaled(1.03))]);
+    c.gradient(
+        0.0,
+        0.0,
+        1.0,
+        h,
+        &[light.near(wall.scaled(0.96)), light.near(wall.scaled(1.03))],
+    );
     match place.far {
         Far::Tiles => {
             let joint = light.near(Rgb::WHITE.mix(wall, 0.3));
@@ -131,32 +221,70 @@ pub(super) fn table(
             for _ in 0..7 {
                 let (i, j) = (rng.random_range(0..10), rng.random_range(1..6));
                 let tile = light.near(p.accent[rng.random_range(0..3)]);
-                c.rect(i as f32 / 10.0 + 0.005, h - 0.1 * j as f32 + 0.006, 0.095, 0.094, tile, 0.28);
+                c.rect(
+                    i as f32 / 10.0 + 0.005,
+                    h - 0.1 * j as f32 + 0.006,
+                    0.095,
+                    0.094,
+                    tile,
+                    0.28,
+                );
             }
         }
         Far::Planks => {
             for i in 0..7 {
-                let shade = wall.mix(p.floor, 0.55).scaled(if i % 2 == 0 { 0.88 } else { 0.93 });
+                let shade = wall
+                    .mix(p.floor, 0.55)
+                    .scaled(if i % 2 == 0 { 0.88 } else { 0.93 });
                 c.rect(i as f32 / 7.0, 0.0, 1.0 / 7.0, h, light.near(shade), 1.0);
-                c.rect(i as f32 / 7.0, 0.0, 0.005, h, light.near(shade.scaled(0.8)), 1.0);
+                c.rect(
+                    i as f32 / 7.0,
+                    0.0,
+                    0.005,
+                    h,
+                    light.near(shade.scaled(0.8)),
+                    1.0,
+                );
             }
         }
         Far::Shelves => shelves(c, b, p, light, rng),
         _ if rng.random_bool(0.4) => {
-            let x = if rng.random_bool(0.5) { 0.1 } else { 0.6 };
+            let x = if b.window_left() { 0.1 } else { 0.6 };
             window(c, (x, 0.06), 0.3, h - 0.2, b, p, light);
         }
         _ => lights(c, b, p, light, rng),
     }
-    let top = if place.ground == Ground::Cloth { p.cloth } else { p.floor };
+    let top = if place.ground == Ground::Cloth {
+        p.cloth
+    } else {
+        p.floor
+    };
     let top = wall_wash(b).map_or(top, |w| top.mix(w, 0.15));
-    c.gradient(0.0, h, 1.0, 1.0 - h, &[light.near(top.scaled(0.92)), light.near(top.scaled(1.04))]);
-    c.rect(0.0, h - 0.004, 1.0, 0.012, light.near(top.scaled(1.12)), 1.0);
+    c.gradient(
+        0.0,
+        h,
+        1.0,
+        1.0 - h,
+        &[light.near(top.scaled(0.92)), light.near(top.scaled(1.04))],
+    );
+    c.rect(
+        0.0,
+        h - 0.004,
+        1.0,
+        0.012,
+        light.near(top.scaled(1.12)),
+        1.0,
+    );
     if place.ground == Ground::Cloth {
         let check = light.near(p.accent[0].mix(top, 0.55));
         for i in -8..=8 {
             let x = i as f32 * 0.13;
-            let strip = [(0.5 + x * 0.8, h + 0.008), (0.53 + x * 0.8, h + 0.008), (0.555 + x * 1.7, 1.0), (0.5 + x * 1.7, 1.0)];
+            let strip = [
+                (0.5 + x * 0.8, h + 0.008),
+                (0.53 + x * 0.8, h + 0.008),
+                (0.555 + x * 1.7, 1.0),
+                (0.5 + x * 1.7, 1.0),
+            ];
             c.polygon(&strip, check, 0.3);
         }
         for i in 0..4 {
@@ -166,7 +294,12 @@ pub(super) fn table(
     } else {
         for i in 1..6 {
             let y = h + (1.0 - h) * (i as f32 / 6.0).powf(1.3);
-            c.line(&[(0.0, y), (1.0, y)], 0.0035, light.near(top.scaled(0.84)), 0.6);
+            c.line(
+                &[(0.0, y), (1.0, y)],
+                0.0035,
+                light.near(top.scaled(0.84)),
+                0.6,
+            );
         }
     }
     if light.night {
@@ -177,7 +310,10 @@ pub(super) fn table(
 /// Soft lights out of focus.
 fn lights(c: &mut Canvas, b: &Background, p: &Palette, light: &Light, rng: &mut ChaCha8Rng) {
     for _ in 0..11 {
-        let at = (rng.random_range(0.0..1.0), rng.random_range(0.02..b.horizon - 0.06));
+        let at = (
+            rng.random_range(0.0..1.0),
+            rng.random_range(0.02..b.horizon - 0.06),
+        );
         let tone = [p.accent[0], p.accent[2], p.far[0], Rgb::WHITE][rng.random_range(0..4)];
         let r = rng.random_range(0.03..0.085);
         c.circle(at, r, light.near(tone), rng.random_range(0.12..0.26));
@@ -210,13 +346,27 @@ pub(super) fn stage(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut ChaCh
     let beam = Rgb::new(1.0, 0.94, 0.76).mix(gel, rng.random_range(0.0..0.45));
     for (from, to) in [(0.24, 0.42), (0.76, 0.58), (0.5, 0.5)] {
         let to = to + rng.random_range(-0.06..0.06);
-        c.polygon(&[(from - 0.012, -0.02), (from + 0.012, -0.02), (to + 0.2, h + 0.12), (to - 0.2, h + 0.12)], beam, 0.1);
+        c.polygon(
+            &[
+                (from - 0.012, -0.02),
+                (from + 0.012, -0.02),
+                (to + 0.2, h + 0.12),
+                (to - 0.2, h + 0.12),
+            ],
+            beam,
+            0.1,
+        );
     }
     let wood = p.floor.scaled(0.86);
     c.gradient(0.0, h, 1.0, 1.0 - h, &[wood.scaled(0.72), wood.scaled(1.0)]);
     for i in -9..=9 {
         let x = i as f32 * 0.11;
-        c.line(&[(0.5 + x * 0.8, h), (0.5 + x * 1.9, 1.0)], 0.0035, wood.scaled(0.62), 0.7);
+        c.line(
+            &[(0.5 + x * 0.8, h), (0.5 + x * 1.9, 1.0)],
+            0.0035,
+            wood.scaled(0.62),
+            0.7,
+        );
     }
     c.glow((0.5, h + (1.0 - h) * 0.5), 0.56, 0.17, beam, 0.55);
     c.glow((0.5, h * 0.62), 0.5, 0.42, beam, 0.22);
@@ -241,15 +391,35 @@ pub(super) fn underwater(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut 
     let tone = wall_wash(b).map_or(tone, |w| tone.mix(w, 0.12));
     let dim = if b.time == TimeOfDay::Night { 0.5 } else { 1.0 };
     let top = tone.mix(Rgb::new(0.75, 0.95, 1.0), 0.55).scaled(dim);
-    c.gradient(0.0, 0.0, 1.0, 1.0, &[top, tone.scaled(dim), tone.scaled(0.56 * dim)]);
+    c.gradient(
+        0.0,
+        0.0,
+        1.0,
+        1.0,
+        &[top, tone.scaled(dim), tone.scaled(0.56 * dim)],
+    );
     for _ in 0..5 {
         let (x, w) = (rng.random_range(0.0..1.0), rng.random_range(0.03..0.09));
-        c.polygon(&[(x, -0.02), (x + w, -0.02), (x + w * 2.4 - 0.16, 0.9), (x - 0.2, 0.9)], Rgb::WHITE, 0.07);
+        c.polygon(
+            &[
+                (x, -0.02),
+                (x + w, -0.02),
+                (x + w * 2.4 - 0.16, 0.9),
+                (x - 0.2, 0.9),
+            ],
+            Rgb::WHITE,
+            0.07,
+        );
     }
     let line = super::land::wave(rng, 0.03, 4.0);
     let bed = p.sand.mix(tone, 0.35).scaled(dim);
     let h = b.horizon;
-    c.below(&|x| h - 0.05 + line(x + 0.7), 1.0, bed.mix(tone, 0.5), bed.mix(tone, 0.3));
+    c.below(
+        &|x| h - 0.05 + line(x + 0.7),
+        1.0,
+        bed.mix(tone, 0.5),
+        bed.mix(tone, 0.3),
+    );
     for _ in 0..7 {
         let x = rng.random_range(0.0..1.0);
         let (base, tall) = (h + rng.random_range(0.01..0.08), rng.random_range(0.1..0.3));
@@ -258,7 +428,12 @@ pub(super) fn underwater(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut 
             .map(|i| i as f32 / 10.0)
             .map(|t| (x + 0.014 * (t * 9.0 + x * 20.0).sin(), base - tall * t))
             .collect();
-        c.line(&points, 0.013, green.scaled(rng.random_range(0.8..1.15)), 0.9);
+        c.line(
+            &points,
+            0.013,
+            green.scaled(rng.random_range(0.8..1.15)),
+            0.9,
+        );
     }
     c.below(&|x| h + line(x), 1.0, bed, bed.scaled(0.86));
     for _ in 0..26 {
@@ -271,10 +446,22 @@ pub(super) fn underwater(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut 
 
 /// Stars and nebulae.
 pub(super) fn space(c: &mut Canvas, p: &Palette, rng: &mut ChaCha8Rng) {
-    c.gradient(0.0, 0.0, 1.0, 1.0, &[p.night[0].scaled(0.6), p.night[0], p.night[1].scaled(0.7)]);
+    c.gradient(
+        0.0,
+        0.0,
+        1.0,
+        1.0,
+        &[p.night[0].scaled(0.6), p.night[0], p.night[1].scaled(0.7)],
+    );
     for _ in 0..4 {
         let tone = [p.accent[0], p.water, p.curtain][rng.random_range(0..3)];
-        c.glow((rng.random_range(0.0..1.0), rng.random_range(0.0..1.0)), 0.5, 0.35, tone, 0.22);
+        c.glow(
+            (rng.random_range(0.0..1.0), rng.random_range(0.0..1.0)),
+            0.5,
+            0.35,
+            tone,
+            0.22,
+        );
     }
     stars(c, 1.0, rng);
     stars(c, 1.0, rng);

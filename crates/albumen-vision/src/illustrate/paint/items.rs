@@ -5,7 +5,7 @@ use resvg::tiny_skia::{Pixmap, PixmapPaint, PremultipliedColorU8, Transform};
 use super::super::colour::Rgb;
 use super::super::icons::Icons;
 use super::super::scene::{Background, Item, TimeOfDay};
-use super::super::tables::{Kind, Place, Stance};
+use super::super::tables::{Kind, Palette, Place, Stance};
 use super::canvas::Canvas;
 use super::light::Light;
 use crate::error::Result;
@@ -16,6 +16,7 @@ pub(super) fn item(
     item: &Item,
     b: &Background,
     place: &Place,
+    p: &Palette,
     light: &Light,
     icons: &Icons,
 ) -> Result<()> {
@@ -28,11 +29,23 @@ pub(super) fn item(
         Kind::Outdoor | Kind::Room | Kind::Table => light.ambient.mix(Rgb::WHITE, 0.42),
     };
     let distance = if item.prop { 0.5 } else { 0.12 };
-    let haze = if place.kind == Kind::Outdoor { light.haze_amount * distance } else { 0.0 };
+    let haze = if place.kind == Kind::Outdoor {
+        light.haze_amount * distance
+    } else {
+        0.0
+    };
     let foot = (item.x, item.y);
+    let theme = icons.facts(&item.icon).map_or("", |f| f.theme.as_str());
+    if item.stance == Stance::Table && place.kind == Kind::Room {
+        side_table(c, item, width, light.near(p.floor.scaled(0.7)));
+    }
     match item.stance {
         Stance::Ground | Stance::Table | Stance::Plant | Stance::Building | Stance::Head => {
-            let deep = if item.stance == Stance::Building { 0.035 } else { 0.055 };
+            let deep = if item.stance == Stance::Building {
+                0.035
+            } else {
+                0.055
+            };
             let reach = match item.stance {
                 Stance::Plant => 0.34,
                 Stance::Head => 0.42,
@@ -40,9 +53,19 @@ pub(super) fn item(
             };
             let strength = if light.night { 0.5 } else { 0.36 };
             let ry = (width * deep).max(0.008) * 1.6;
-            c.glow((foot.0, foot.1 - ry * 0.1), width * reach, ry, Rgb::new(0.1, 0.08, 0.14), strength);
+            c.glow(
+                (foot.0, foot.1 - ry * 0.1),
+                width * reach,
+                ry,
+                Rgb::new(0.1, 0.08, 0.14),
+                strength,
+            );
         }
-        Stance::Float => ripples(c, item, width, light),
+        Stance::Float => {
+            // A boat's lowest part is its own block of water, which is taken away.
+            let rise = if theme == "boat" { 0.13 } else { 0.0 };
+            ripples(c, item, item.y - rise * item.scale, width, light);
+        }
         Stance::Sky | Stance::Swim | Stance::Bust => {}
     }
     let mut bottom = item.y;
@@ -54,7 +77,9 @@ pub(super) fn item(
     // The icon's square so that its drawn part has the item's height, on its own pixmap.
     let side = item.scale * c.h / (look.bottom - look.top);
     let pixels = (side.ceil() as u32).clamp(1, 4096);
-    let Some(mut stamp) = Pixmap::new(pixels, pixels) else { return Ok(()) };
+    let Some(mut stamp) = Pixmap::new(pixels, pixels) else {
+        return Ok(());
+    };
     let tree = icons.tree(&item.icon, item.recolour)?;
     let size = tree.size();
     let (sx, sy) = (side / size.width(), side / size.height());
@@ -64,10 +89,7 @@ pub(super) fn item(
         Transform::from_scale(sx, sy)
     };
     resvg::render(&tree, place_icon, &mut stamp.as_mut());
-    if matches!(item.stance, Stance::Float | Stance::Swim) {
-        let facts = icons.facts(&item.icon);
-        sink(&mut stamp, look.top, look.bottom, facts.map_or("", |f| f.theme.as_str()), &item.icon);
-    }
+    sink(&mut stamp, look.top, look.bottom, theme, item);
     shade(&mut stamp, ambient, light.haze, haze);
     let (l, r) = if item.flip {
         (1.0 - look.right, 1.0 - look.left)
@@ -81,9 +103,16 @@ pub(super) fn item(
         quality: resvg::tiny_skia::FilterQuality::Bilinear,
         ..PixmapPaint::default()
     };
-    c.pixmap.draw_pixmap(0, 0, stamp.as_ref(), &paint, fine, None);
+    c.pixmap
+        .draw_pixmap(0, 0, stamp.as_ref(), &paint, fine, None);
     if b.time == TimeOfDay::Night && item.icon == "fire" {
-        c.glow((item.x, item.y - item.scale * 0.4), 0.4, 0.3, Rgb::new(1.0, 0.62, 0.25), 0.5);
+        c.glow(
+            (item.x, item.y - item.scale * 0.4),
+            0.4,
+            0.3,
+            Rgb::new(1.0, 0.62, 0.25),
+            0.5,
+        );
     }
     Ok(())
 }
@@ -109,11 +138,12 @@ fn shade(stamp: &mut Pixmap, ambient: Rgb, haze: Rgb, amount: f32) {
 
 /// Boats and swimmers come with their own block of blue water: most of it gives way to the
 /// painted water.
-fn sink(stamp: &mut Pixmap, top: f32, bottom: f32, theme: &str, icon: &str) {
+fn sink(stamp: &mut Pixmap, top: f32, bottom: f32, theme: &str, item: &Item) {
+    let afloat = matches!(item.stance, Stance::Float | Stance::Swim);
     let part = match theme {
         "boat" => 0.42,
-        "person" if icon.contains("surfing") => 0.16,
-        "person" => 0.66,
+        "person" if item.icon.contains("surfing") => 0.16,
+        "person" if afloat => 0.66,
         _ => return,
     };
     let (width, side) = (stamp.width() as usize, stamp.height() as f32);
@@ -134,14 +164,36 @@ fn sink(stamp: &mut Pixmap, top: f32, bottom: f32, theme: &str, icon: &str) {
 }
 
 /// Rings on the water about a swimmer or a hull.
-fn ripples(c: &mut Canvas, item: &Item, width: f32, light: &Light) {
+fn ripples(c: &mut Canvas, item: &Item, waterline: f32, width: f32, light: &Light) {
     let foam = light.near(Rgb::new(0.9, 0.97, 1.0));
-    c.glow((item.x, item.y), width * 0.62, width * 0.1 + 0.008, Rgb::new(0.05, 0.15, 0.28), 0.3);
+    c.glow(
+        (item.x, waterline),
+        width * 0.62,
+        width * 0.1 + 0.008,
+        Rgb::new(0.05, 0.15, 0.28),
+        0.3,
+    );
     for (reach, alpha) in [(0.62, 0.3), (0.44, 0.4)] {
         let half = width * reach / c.aspect();
-        let y = item.y + 0.012 * reach;
-        c.line(&[(item.x - half, y), (item.x, y + 0.008), (item.x + half, y)], 0.005, foam, alpha);
+        let y = waterline + 0.012 * reach;
+        c.line(
+            &[(item.x - half, y), (item.x, y + 0.008), (item.x + half, y)],
+            0.005,
+            foam,
+            alpha,
+        );
     }
+}
+
+/// A small round table under a thing that would not lie on a floor.
+fn side_table(c: &mut Canvas, item: &Item, width: f32, wood: Rgb) {
+    let (x, y) = (item.x, item.y - 0.008);
+    let (reach, leg) = (width.max(0.1) * 0.72, 0.15);
+    c.glow((x, y + leg), reach * 0.8, 0.02, Rgb::BLACK, 0.3);
+    c.rect(x - 0.007, y, 0.014, leg, wood.scaled(0.8), 1.0);
+    c.ellipse((x, y + leg), reach * 0.45, 0.012, wood.scaled(0.8), 1.0);
+    c.ellipse((x, y + 0.01), reach, 0.03, wood.scaled(0.78), 1.0);
+    c.ellipse((x, y), reach, 0.03, wood.scaled(1.15), 1.0);
 }
 
 /// A seated body for an animal whose icon is a head.
@@ -155,5 +207,11 @@ fn body(c: &mut Canvas, item: &Item, width: f32, coat: Rgb) {
         c.ellipse((x + dx, y - s * 0.1), rx * 0.48, s * 0.1, dark, 1.0);
         c.ellipse((x + dx * 0.42, y - s * 0.2), rx * 0.2, s * 0.2, dark, 1.0);
     }
-    c.ellipse((x, y - ry * 0.8), rx * 0.5, ry * 0.6, coat.mix(Rgb::WHITE, 0.32), 0.9);
+    c.ellipse(
+        (x, y - ry * 0.8),
+        rx * 0.5,
+        ry * 0.6,
+        coat.mix(Rgb::WHITE, 0.32),
+        0.9,
+    );
 }

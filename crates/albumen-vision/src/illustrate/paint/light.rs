@@ -22,7 +22,11 @@ impl Light {
         let mut sky: Vec<Rgb> = match b.time {
             TimeOfDay::Day => p.sky.to_vec(),
             TimeOfDay::Dawn => {
-                vec![p.sky[0].mix(p.dusk[0], 0.25), p.sky[1].mix(p.dusk[2], 0.5), p.dusk[2]]
+                vec![
+                    p.sky[0].mix(p.dusk[0], 0.25),
+                    p.sky[1].mix(p.dusk[2], 0.5),
+                    p.dusk[2],
+                ]
             }
             TimeOfDay::Dusk => p.dusk.to_vec(),
             TimeOfDay::Night => p.night.to_vec(),
@@ -40,7 +44,11 @@ impl Light {
             TimeOfDay::Dusk => 0.8,
             _ => 1.0,
         };
-        let dull = if b.time == TimeOfDay::Day { dull } else { dull * 0.6 };
+        let dull = if b.time == TimeOfDay::Day {
+            dull
+        } else {
+            dull * 0.6
+        };
         for c in &mut sky {
             *c = c.mix(grey.scaled(dim), dull);
             if let Some(wash) = sky_wash(b) {
@@ -62,8 +70,18 @@ impl Light {
             _ => ambient,
         };
         let haze = sky.last().copied().unwrap_or(Rgb::WHITE);
-        let haze_amount = if b.weather == Weather::Fog { 0.62 } else { 0.28 };
-        Self { sky, ambient, haze, haze_amount, night: b.time == TimeOfDay::Night }
+        let haze_amount = if b.weather == Weather::Fog {
+            0.62
+        } else {
+            0.28
+        };
+        Self {
+            sky,
+            ambient,
+            haze,
+            haze_amount,
+            night: b.time == TimeOfDay::Night,
+        }
     }
 
     /// A near thing's colour.
@@ -73,7 +91,8 @@ impl Light {
 
     /// The colour of a thing at a distance: 0 is here, 1 the horizon.
     pub(super) fn at(&self, c: Rgb, distance: f32) -> Rgb {
-        self.near(c).mix(self.haze, (self.haze_amount * distance).min(0.9))
+        self.near(c)
+            .mix(self.haze, (self.haze_amount * distance).min(0.9))
     }
 }
 
@@ -93,7 +112,11 @@ fn earthy(c: Rgb) -> bool {
 
 /// What the caption's colours say of the sky.
 fn sky_wash(b: &Background) -> Option<Rgb> {
-    mean(b.colours.iter().copied().filter(|c| !earthy(*c) && c.hsl().2 > 0.3))
+    let low_sun = matches!(b.time, TimeOfDay::Dusk | TimeOfDay::Dawn);
+    mean(b.colours.iter().copied().filter(|c| {
+        let (h, s, l) = c.hsl();
+        l > 0.3 && (s < 0.15 || (170.0..345.0).contains(&h) || low_sun && !earthy(*c))
+    }))
 }
 
 /// What they say of the ground.

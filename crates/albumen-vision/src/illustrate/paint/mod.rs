@@ -23,7 +23,7 @@ use super::tables::{Kind, Tables};
 use crate::error::{Result, VisionError};
 
 /// How strongly the album's tint lies over every photo.
-const TINT: f32 = 0.5;
+const TINT: f32 = 0.42;
 
 /// Paints `scene` at `size` (width, height) pixels.
 pub(super) fn paint(
@@ -36,15 +36,21 @@ pub(super) fn paint(
     let b = &scene.background;
     let p = &style.palette;
     let too_large = || VisionError::Picture {
-        reason: format!("cannot paint {} x {} pixels; both sides must be 1 to 8192", size.0, size.1),
+        reason: format!(
+            "cannot paint {} x {} pixels; both sides must be 1 to 8192",
+            size.0, size.1
+        ),
     };
     if size.0.max(size.1) > 8192 {
         return Err(too_large());
     }
     let mut c = Canvas::new(size.0, size.1).ok_or_else(too_large)?;
-    let place = tables.places.get(&b.place).ok_or_else(|| VisionError::Picture {
-        reason: format!("place `{}` is not in the renderer's table", b.place),
-    })?;
+    let place = tables
+        .places
+        .get(&b.place)
+        .ok_or_else(|| VisionError::Picture {
+            reason: format!("place `{}` is not in the renderer's table", b.place),
+        })?;
     let light = Light::new(b, p, place.kind);
     let mut rng = ChaCha8Rng::seed_from_u64(b.seed);
     match place.kind {
@@ -54,14 +60,14 @@ pub(super) fn paint(
             ground::ground(&mut c, place.ground, b, p, &light, &mut rng);
             details::behind(&mut c, place, b, p, &light, &mut rng);
         }
-        Kind::Room => inside::room(&mut c, place, b, p, &light, &mut rng),
+        Kind::Room => inside::room(&mut c, place, b, p, &light),
         Kind::Table => inside::table(&mut c, place, b, p, &light, &mut rng),
         Kind::Stage => inside::stage(&mut c, b, p, &mut rng),
         Kind::Underwater => inside::underwater(&mut c, b, p, &mut rng),
         Kind::Space => inside::space(&mut c, p, &mut rng),
     }
     for item in &scene.items {
-        items::item(&mut c, item, b, place, &light, icons)?;
+        items::item(&mut c, item, b, place, p, &light, icons)?;
     }
     if place.kind == Kind::Outdoor {
         details::before(&mut c, place, b, p, &light, &mut rng);

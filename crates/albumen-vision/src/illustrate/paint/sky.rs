@@ -44,7 +44,11 @@ fn luminary(c: &mut Canvas, b: &Background, light: &Light, rng: &mut ChaCha8Rng)
             if rng.random_bool(0.5) {
                 c.circle((at.0 + 0.024, at.1 - 0.012), 0.047, light.sky[0], 1.0);
             } else {
-                for (dx, dy, r) in [(-0.016, -0.01, 0.011), (0.014, 0.012, 0.014), (0.006, -0.024, 0.007)] {
+                for (dx, dy, r) in [
+                    (-0.016, -0.01, 0.011),
+                    (0.014, 0.012, 0.014),
+                    (0.006, -0.024, 0.007),
+                ] {
                     c.circle((at.0 + dx, at.1 + dy), r, moon.scaled(0.88), 1.0);
                 }
             }
@@ -83,12 +87,26 @@ fn clouds(c: &mut Canvas, b: &Background, light: &Light, rng: &mut ChaCha8Rng) {
         let size = rng.random_range(0.06..0.13) * (1.2 - 0.6 * far);
         let lit = match b.time {
             TimeOfDay::Night => light.sky[0].mix(Rgb::new(0.6, 0.66, 0.85), 0.3),
-            TimeOfDay::Day => Rgb::WHITE.mix(Rgb::new(0.62, 0.66, 0.72), if heavy { 0.55 } else { 0.0 }),
+            TimeOfDay::Day => {
+                Rgb::WHITE.mix(Rgb::new(0.62, 0.66, 0.72), if heavy { 0.55 } else { 0.0 })
+            }
             TimeOfDay::Dawn | TimeOfDay::Dusk => light.sky[1].mix(Rgb::new(1.0, 0.9, 0.82), 0.55),
         };
         let shade = lit.mix(light.sky[0], 0.22);
-        let stretch = if b.weather == Weather::Wind { 1.9 } else { 1.25 };
-        cloud(c, (rng.random_range(-0.05..1.05), y), size, stretch, lit, shade, rng);
+        let stretch = if b.weather == Weather::Wind {
+            1.9
+        } else {
+            1.25
+        };
+        cloud(
+            c,
+            (rng.random_range(-0.05..1.05), y),
+            size,
+            stretch,
+            lit,
+            shade,
+            rng,
+        );
     }
 }
 
@@ -105,7 +123,10 @@ fn cloud(
     let puffs: Vec<(f32, f32)> = (0..5)
         .map(|i| {
             let t = i as f32 / 2.0 - 1.0;
-            (t * size * 1.1 * stretch, size * (0.62 - 0.26 * t.abs()) * rng.random_range(0.85..1.2))
+            (
+                t * size * 1.1 * stretch,
+                size * (0.62 - 0.26 * t.abs()) * rng.random_range(0.85..1.2),
+            )
         })
         .collect();
     for (tone, lift, alpha) in [(shade, 0.0, 0.9), (lit, 0.14, 0.95)] {
@@ -124,7 +145,12 @@ pub(super) fn falling(c: &mut Canvas, b: &Background, light: &Light, rng: &mut C
             for _ in 0..110 {
                 let (x, y) = (rng.random_range(-0.05..1.05), rng.random_range(-0.05..1.0));
                 let length = rng.random_range(0.03..0.06);
-                c.line(&[(x, y), (x - length * 0.28, y + length)], 0.0035, drop, 0.5);
+                c.line(
+                    &[(x, y), (x - length * 0.28, y + length)],
+                    0.0035,
+                    drop,
+                    0.5,
+                );
             }
         }
         Weather::Snow => {
