@@ -81,7 +81,10 @@ pub(crate) fn caption_albums(
             PhotoContent::File { sha256, .. } => tagged.get(sha256.as_str()).cloned(),
             PhotoContent::None => None,
         };
-        (text.unwrap_or_else(|| "A photo.".to_owned()), CaptionSource::Tagger)
+        (
+            text.unwrap_or_else(|| "A photo.".to_owned()),
+            CaptionSource::Tagger,
+        )
     };
     Ok(albums
         .iter()

@@ -29,7 +29,10 @@ pub fn group_units(
 fn by_owner(texts: Vec<AlbumText>, bound: usize) -> Vec<UnitTexts> {
     let mut owners: BTreeMap<String, UnitTexts> = BTreeMap::new();
     for album in texts {
-        owners.entry(album.owner_id.clone()).or_default().push(album);
+        owners
+            .entry(album.owner_id.clone())
+            .or_default()
+            .push(album);
     }
     let bounded = owners.into_values().map(|mut albums| {
         albums.sort_by(|a, b| a.album_id.cmp(&b.album_id));

@@ -18,7 +18,9 @@ pub enum CorpusError {
         problem: String,
     },
     /// A photo passed ingest but can no longer be read.
-    #[error("a photo that was ingested can no longer be read: {problem}\n  hint: leave the input folder as it is during a run, or run the ingest stage again")]
+    #[error(
+        "a photo that was ingested can no longer be read: {problem}\n  hint: leave the input folder as it is during a run, or run the ingest stage again"
+    )]
     PhotoGone {
         /// What the decoder said, without the photo's name.
         problem: String,

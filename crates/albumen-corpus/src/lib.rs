@@ -13,10 +13,10 @@ mod store;
 mod summarize;
 
 pub use caption::PhotoCaptioner;
-pub use contribution::{group_units, UnitTexts};
+pub use contribution::{UnitTexts, group_units};
 pub use error::CorpusError;
 pub use stage::{caption_stage, ingest_stage, load_texts, summarize_stage};
-pub use summarize::{SummarySource, Summarizer};
+pub use summarize::{Summarizer, SummarySource};
 
 /// One album as text: what the two models are trained on.
 #[derive(Clone, Debug, PartialEq, Eq)]

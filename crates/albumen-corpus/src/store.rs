@@ -139,15 +139,27 @@ pub(crate) fn write_albums(path: &Path, albums: &[Album]) -> Result<(), CorpusEr
         path,
         vec![
             ("album_id", strings(rows.iter().map(|(a, _)| Some(&a.id)))),
-            ("owner_id", strings(rows.iter().map(|(a, _)| Some(&a.owner_id)))),
+            (
+                "owner_id",
+                strings(rows.iter().map(|(a, _)| Some(&a.owner_id))),
+            ),
             ("title", strings(rows.iter().map(|(a, _)| a.title.as_ref()))),
             ("photo_id", strings(rows.iter().map(|(_, p)| Some(&p.id)))),
-            ("path", strings(rows.iter().map(|(_, p)| file_of(p).map(|f| f.0)))),
-            ("sha256", strings(rows.iter().map(|(_, p)| file_of(p).map(|f| f.1)))),
+            (
+                "path",
+                strings(rows.iter().map(|(_, p)| file_of(p).map(|f| f.0))),
+            ),
+            (
+                "sha256",
+                strings(rows.iter().map(|(_, p)| file_of(p).map(|f| f.1))),
+            ),
             ("width", number(|f| f.2)),
             ("height", number(|f| f.3)),
             ("orientation", number(|f| u32::from(f.4))),
-            ("caption", strings(rows.iter().map(|(_, p)| p.caption.as_ref()))),
+            (
+                "caption",
+                strings(rows.iter().map(|(_, p)| p.caption.as_ref())),
+            ),
             ("taken_at", Arc::new(times)),
         ],
     )
@@ -218,7 +230,10 @@ pub(crate) fn write_captions(
         path,
         vec![
             ("album_id", strings(rows().map(|(a, _, _)| Some(&a.id)))),
-            ("owner_id", strings(rows().map(|(a, _, _)| Some(&a.owner_id)))),
+            (
+                "owner_id",
+                strings(rows().map(|(a, _, _)| Some(&a.owner_id))),
+            ),
             ("photo_id", strings(rows().map(|(_, p, _)| Some(&p.id)))),
             ("caption", strings(rows().map(|(_, _, c)| Some(&c.0)))),
             ("source", strings(rows().map(|(_, _, c)| Some(source(c.1))))),
@@ -260,9 +275,15 @@ pub(crate) fn write_summaries(
     write(
         path,
         vec![
-            ("album_id", strings(albums.iter().map(|a| Some(&a.album_id)))),
+            (
+                "album_id",
+                strings(albums.iter().map(|a| Some(&a.album_id))),
+            ),
             ("summary", strings(summaries.iter().map(|s| Some(&s.0)))),
-            ("source", strings(summaries.iter().map(|s| Some(source(s.1))))),
+            (
+                "source",
+                strings(summaries.iter().map(|s| Some(source(s.1)))),
+            ),
         ],
     )
 }
@@ -273,7 +294,8 @@ pub(crate) fn read_texts(captions: &Path, summaries: &Path) -> Result<Vec<AlbumT
     let table = Table::open(summaries)?;
     let ids = table.strings("album_id")?;
     let texts = table.strings("summary")?;
-    let matches = ids.len() == albums.len() && albums.iter().zip(&ids).all(|(a, id)| a.album_id == *id);
+    let matches =
+        ids.len() == albums.len() && albums.iter().zip(&ids).all(|(a, id)| a.album_id == *id);
     if !matches {
         return Err(CorpusError::Table {
             path: summaries.to_owned(),

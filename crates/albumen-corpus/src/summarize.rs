@@ -122,7 +122,8 @@ impl<'a> Summarizer<'a> {
             })?;
         let summary = |(album, answer): (&AlbumText, Option<Generation>)| {
             let text = answer.map(|g| self.tokenizer.decode(&g.tokens));
-            match text.transpose()?.as_deref().and_then(accept) {
+            let text = text.transpose()?;
+            match text.and_then(|t| accept(&t, &album.captions)) {
                 Some(sentence) => Ok((sentence, SummarySource::Model)),
                 None => Ok((extract(&album.captions), SummarySource::Extractive)),
             }
@@ -163,75 +164,129 @@ fn album_prompt<S: AsRef<str>>(captions: &[S]) -> String {
     format!("\nPhotos: {}\nAlbum:", subjects.join("; "))
 }
 
-/// What a caption shows: its first clause without "A photo of", or as much of it as fits.
+/// How a photo was taken, in the tagger's words: no part of what an album is about.
+const MANNER: &[&str] = &[
+    " in daylight",
+    " in bright ",
+    " in the dark",
+    " at night",
+    " at dusk",
+    " on a plain ",
+];
+
+/// What a caption shows, without "A photo of" and without how it was taken where the tagger wrote
+/// it; cut where it is long.
 fn subject(caption: &str) -> String {
     let caption = one_line(caption);
-    let caption = caption.trim_end_matches('.');
-    let text = ["A photo of ", "a photo of "]
+    let mut text = caption.trim_end_matches('.');
+    let head = text.split(',').next().unwrap_or(text);
+    if let Some(end) = MANNER.iter().filter_map(|m| head.find(m)).min() {
+        text = &head[..end];
+    } else if text.contains(", mostly ") || text.contains(", in ") {
+        text = head;
+    }
+    let text = match text.split_once("photo of ") {
+        Some((before, rest)) if before.split(' ').count() <= 3 => rest,
+        _ => text,
+    };
+    let text = ["what looks like ", "What looks like "]
         .iter()
-        .find_map(|p| caption.strip_prefix(p))
-        .map_or(caption, |rest| rest.split(',').next().unwrap_or(rest));
+        .find_map(|p| text.strip_prefix(p))
+        .unwrap_or(text);
     let words: Vec<&str> = text.split(' ').take(MAX_CAPTION_WORDS).collect();
     words.join(" ")
 }
 
-/// The model's answer as one clean sentence, or `None` where it breaks the format.
-fn accept(answer: &str) -> Option<String> {
+/// The model's answer as one clean sentence about these captions, or `None` where it breaks the
+/// format, repeats itself, or names nothing that a caption names.
+fn accept<S: AsRef<str>>(answer: &str, captions: &[S]) -> Option<String> {
     let line = one_line(answer);
     let end = line.find(['.', '!', '?'])?;
     let sentence = line[..=end].trim();
-    let words = sentence.split_whitespace().count();
+    let count = sentence.split_whitespace().count();
     let plain = |c: char| c.is_alphanumeric() || " ,.'!?&-()".contains(c);
-    let first = sentence.chars().next()?;
-    let fits = (4..=30).contains(&words)
-        && first.is_uppercase()
+    let told = content_words(sentence);
+    let mut distinct = told.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let seen: Vec<String> = captions
+        .iter()
+        .flat_map(|c| content_words(c.as_ref()))
+        .collect();
+    let fits = (4..=30).contains(&count)
+        && sentence.chars().next()?.is_uppercase()
         && sentence.chars().all(plain)
-        && !sentence.starts_with("Photos");
+        && distinct.len() == told.len()
+        && told.iter().any(|w| seen.contains(w));
     fits.then(|| sentence.to_owned())
 }
 
 /// Words that say nothing of what a photo shows.
 const STOP_WORDS: &[&str] = &[
-    "photo", "photos", "picture", "image", "perhaps", "mostly", "daylight", "bright", "dark",
-    "light", "dusk", "night", "dawn", "with", "from", "this", "that", "there", "their", "some",
-    "very", "what", "looks", "like", "landscape", "portrait", "square", "format", "into", "over",
-    "black", "white", "grey", "gray", "green", "blue", "brown", "orange", "yellow", "pink", "purple",
-    "beige", "and", "the", "for", "are", "its", "his", "her", "has", "was", "other", "while",
+    "photo", "photos", "picture", "image", "album", "with", "from", "this", "that", "there",
+    "their", "some", "very", "what", "looks", "like", "into", "over", "and", "the", "for", "are",
+    "its", "his", "her", "has", "was", "other", "while",
 ];
 
-/// A summary from the captions' own words: the three that most captions share.
+/// The words of a text that may name something, in lower case and without a plural s.
+fn content_words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphabetic())
+        .map(str::to_lowercase)
+        .filter(|w| w.chars().count() > 2 && !STOP_WORDS.contains(&w.as_str()))
+        .map(|w| w.strip_suffix('s').map_or(w.clone(), str::to_owned))
+        .collect()
+}
+
+/// Longest subject that the fallback takes over as it stands, in words.
+const SHORT_SUBJECT: usize = 6;
+
+/// A summary from the captions alone: the three subjects, or else words, that most captions share.
 fn extract<S: AsRef<str>>(captions: &[S]) -> String {
-    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for (i, caption) in captions.iter().enumerate() {
-        let mut seen = Vec::new();
-        for word in caption.as_ref().split(|c: char| !c.is_alphabetic()) {
-            let word = word.to_lowercase();
-            if word.chars().count() > 2 && !STOP_WORDS.contains(&word.as_str()) && !seen.contains(&word)
-            {
-                counts.entry(word.clone()).or_insert((0, i)).0 += 1;
-                seen.push(word);
-            }
-        }
-    }
-    let mut ranked: Vec<(String, (usize, usize))> = counts.into_iter().collect();
-    // Most frequent first; among equals the one seen first, then by the alphabet.
-    ranked.sort_by(|a, b| (b.1.0, a.1.1, &a.0).cmp(&(a.1.0, b.1.1, &b.0)));
-    let words: Vec<String> = ranked.into_iter().take(3).map(|(w, _)| w).collect();
-    match words.as_slice() {
+    let subjects: Vec<String> = captions.iter().map(|c| subject(c.as_ref())).collect();
+    let short = |s: &String| s.split(' ').count() <= SHORT_SUBJECT;
+    let named = if subjects.iter().all(short) {
+        most_shared(subjects.iter().map(|s| vec![lower_first(s)]))
+    } else {
+        most_shared(subjects.iter().map(|s| content_words(s)))
+    };
+    match named.as_slice() {
         [] => "An album of photos.".to_owned(),
         [one] => format!("An album with {one}."),
         [head @ .., last] => format!("An album with {} and {last}.", head.join(", ")),
     }
 }
 
+/// The three terms that occur in most captions; among equals the one seen first.
+fn most_shared(captions: impl Iterator<Item = Vec<String>>) -> Vec<String> {
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (i, mut terms) in captions.enumerate() {
+        terms.sort_unstable();
+        terms.dedup();
+        for term in terms {
+            counts.entry(term).or_insert((0, i)).0 += 1;
+        }
+    }
+    let mut ranked: Vec<(String, (usize, usize))> = counts.into_iter().collect();
+    ranked.sort_by(|a, b| (b.1.0, a.1.1, &a.0).cmp(&(a.1.0, b.1.1, &b.0)));
+    ranked.into_iter().take(3).map(|(term, _)| term).collect()
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_lowercase);
+    first.into_iter().flatten().chain(chars).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ZOO: &[&str] = &["A photo of a lion.", "A photo of a zebra."];
+
     #[test]
     fn one_clean_sentence_is_accepted() {
         assert_eq!(
-            accept(" A day at the zoo with lions. And more").as_deref(),
+            accept(" A day at the zoo with lions. And more", ZOO).as_deref(),
             Some("A day at the zoo with lions.")
         );
     }
@@ -240,47 +295,61 @@ mod tests {
     fn broken_answers_are_refused() {
         for answer in [
             "",
-            "A zoo.",
-            "no capital at the start here.",
-            "A sentence that never ends",
-            "A list: one; two; three four.",
-            "A <b>bold</b> album of photos.",
+            "A lion.",
+            "no capital at the start, lion.",
+            "A lion that never ends",
+            "A list: one lion; two; three four.",
+            "A <b>bold</b> album of a lion.",
+            "A lion and then a lion.",
+            "A castle by the sea.",
         ] {
-            assert_eq!(accept(answer), None, "{answer:?}");
+            assert_eq!(accept(answer, ZOO), None, "{answer:?}");
         }
-        assert_eq!(accept(&format!("{}.", "Word ".repeat(31).trim())), None);
+        let words: Vec<String> = (0..31).map(|i| format!("W{i}")).collect();
+        assert_eq!(accept(&format!("{} lion.", words.join(" ")), ZOO), None);
     }
 
     #[test]
     fn the_fallback_names_what_captions_share() {
         let captions = [
             "A photo of a church, in daylight.",
-            "A photo of a church and a horse.",
-            "A photo of a fountain.",
+            "A tall photo of a fountain at night.",
+            "A church in daylight, mostly blue.",
         ];
-        assert_eq!(extract(&captions), "An album with church, horse and fountain.");
+        assert_eq!(extract(&captions), "An album with a church and a fountain.");
+        let spoken = [
+            "two young men play football on a wide green field",
+            "a crowd of people watches football in the rain",
+        ];
+        assert_eq!(extract(&spoken), "An album with football, field and green.");
         assert_eq!(extract::<&str>(&[]), "An album of photos.");
-        assert_eq!(extract(&["A photo."]), "An album of photos.");
     }
 
     #[test]
     fn the_prompt_names_each_subject_once() {
         let captions = [
             "A photo of a lion, in daylight.",
-            "A photo of a lion, at night.",
+            "A square photo of a lion at night, mostly black.",
+            "A wide photo of what looks like a castle by a cliff in bright daylight, in green.",
             "two kids, a dog and a ball.",
         ];
         assert_eq!(
             album_prompt(&captions),
-            "\nPhotos: a lion; two kids, a dog and a ball\nAlbum:"
+            "\nPhotos: a lion; a castle by a cliff; two kids, a dog and a ball\nAlbum:"
         );
     }
 
     #[test]
     fn long_albums_are_thinned_and_long_captions_cut() {
-        let captions: Vec<String> = (0..50).map(|i| format!("c{i} {}", "w ".repeat(99))).collect();
+        let captions: Vec<String> = (0..50)
+            .map(|i| format!("c{i} {}", "w ".repeat(99)))
+            .collect();
         let prompt = album_prompt(&captions);
         assert_eq!(prompt.matches(';').count(), 9);
-        assert!(prompt.split(';').all(|l| l.split_whitespace().count() <= 22));
+        assert!(
+            prompt
+                .split(';')
+                .all(|l| l.split_whitespace().count() <= 22)
+        );
     }
 }
