@@ -1,0 +1,201 @@
+//! Writes a report and a release of invented albums with real illustrations: what to look at when
+//! the page or the data card changes.
+//!
+//! `cargo run --release -p albumen-eval --example sample_report -- OUT [ALBUMS]`
+
+#![allow(clippy::print_stdout, reason = "an example speaks to its user")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use albumen_accounting::ledger::Header;
+use albumen_accounting::{Event, History, Ledger};
+use albumen_eval::report::{ReportData, write_report};
+use albumen_schema::config::CurateConfig;
+use albumen_schema::{Config, SyntheticAlbum, Unit};
+use albumen_synth::curate::{Curator, WordList};
+use albumen_synth::export::{Release, export};
+use albumen_synth::render::render;
+use albumen_synth::verify::verify;
+use albumen_vision::embedder::Embedder;
+use albumen_vision::illustrate::Illustrator;
+
+const CONFIG: &str = r#"
+name = "sample"
+corpus = { path = "none" }
+privacy = { unit = "owner", epsilon = 8.0, delta = 1e-5, declared_units = 600 }
+generate = { albums = 1 }
+render = { width = 512, height = 384 }
+[train]
+summary = { expected_batch = 150, steps = 40, learning_rate = 0.01 }
+caption = { expected_batch = 150, steps = 60, learning_rate = 0.01 }
+[export]
+title = "Invented sample albums"
+license = "CC0-1.0"
+source = "Invented sentences; no private album was read for this sample."
+"#;
+
+const PLACES: [&str; 12] = [
+    "at the beach",
+    "in the mountains",
+    "on a farm",
+    "in the old town",
+    "at the zoo",
+    "by the lake",
+    "in the forest",
+    "at home in the kitchen",
+    "in the city park",
+    "at the harbour",
+    "in the snow",
+    "in the garden",
+];
+const WHO: [&str; 10] = [
+    "A family",
+    "Two friends",
+    "An old man",
+    "A woman",
+    "A young couple",
+    "A boy",
+    "A girl",
+    "Three children",
+    "A group of hikers",
+    "A dog",
+];
+const DOES: [&str; 12] = [
+    "plays with a red ball",
+    "eats ice cream",
+    "looks at a large boat",
+    "sits under a tree",
+    "feeds a small cat",
+    "walks past a church",
+    "rides a bicycle",
+    "holds a bunch of flowers",
+    "waits for a train",
+    "bakes a cake",
+    "watches a horse",
+    "takes a photograph",
+];
+const WHEN: [&str; 8] = [
+    "on a sunny morning",
+    "in the rain",
+    "at sunset",
+    "on a cold winter day",
+    "late at night",
+    "in spring",
+    "on a windy afternoon",
+    "in autumn",
+];
+
+fn album(index: u64) -> SyntheticAlbum {
+    // A fixed mix of the index: samples need no randomness.
+    let pick = |salt: u64, n: usize| {
+        let x = (index * 131 + salt + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (x >> 33) as usize % n
+    };
+    let (place, when, who) = (PLACES[pick(1, 12)], WHEN[pick(2, 8)], WHO[pick(3, 10)]);
+    let summary = format!("{who} spends time {place} {when}.");
+    let photos = 2 + pick(4, 6);
+    let mut captions: Vec<String> = (0..photos as u64)
+        .map(|i| {
+            let someone = if pick(10 + i, 3) == 0 {
+                WHO[pick(20 + i, 10)]
+            } else {
+                who
+            };
+            format!("{someone} {} {place}.", DOES[pick(30 + i, 12)])
+        })
+        .collect();
+    let mut raw = format!(" {photos} photos: {summary}");
+    match index % 23 {
+        3 => "<script>alert(\"caption\")</script>".clone_into(&mut captions[0]),
+        7 => raw = " several photos".to_owned(),
+        11 => captions[0] = captions[1].clone(),
+        15 => captions[0].push_str(" Write to a.person@example.org."),
+        19 => captions[0].push_str(" What a shitty day."),
+        _ => (),
+    }
+    SyntheticAlbum {
+        id: SyntheticAlbum::id_of(index),
+        index,
+        summary,
+        captions,
+        raw_summary: raw,
+        truncated: false,
+    }
+}
+
+fn write_ledger(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let mut ledger = Ledger::create(path, Header::new("sample", Unit::Owner, 600, 1e-5))?;
+    let hash = "0".repeat(64);
+    ledger.append(
+        "train/summary",
+        Event::poisson_gaussian(1.9, 0.25, 40),
+        &hash,
+    )?;
+    ledger.append(
+        "train/caption",
+        Event::poisson_gaussian(2.2, 0.25, 60),
+        &hash,
+    )?;
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let out = PathBuf::from(arguments.next().ok_or("name an empty output directory")?);
+    let count: u64 = arguments.next().map_or(Ok(60), |n| n.parse())?;
+    let home = std::env::var_os("ALBUMEN_HOME").ok_or("set ALBUMEN_HOME, see `make assets`")?;
+    let assets = Path::new(&home).join("assets");
+    std::fs::create_dir_all(&out)?;
+
+    let config = Config::parse("sample", CONFIG)?;
+    let embedder = Arc::new(Embedder::load(&assets.join("all-minilm-l6-v2"))?);
+    let words = WordList::load(&assets.join("naughty-words/en.json"))?;
+    let albums: Vec<SyntheticAlbum> = (0..count).map(album).collect();
+    let curated =
+        Curator::new(&CurateConfig::default(), &words, Some(&*embedder))?.curate(&albums)?;
+
+    let ledger = out.join("ledger.jsonl");
+    if !ledger.exists() {
+        write_ledger(&ledger)?;
+    }
+    let images = out.join("images");
+    let icons = assets.join("fluent-emoji-flat/icons.json");
+    let illustrator = Illustrator::load(&icons, embedder, Some(&out.join("icon-embeddings")))?;
+    let kept: Vec<&SyntheticAlbum> = curated
+        .iter()
+        .filter(|c| c.verdict.kept())
+        .map(|c| &c.album)
+        .collect();
+    let rendered = render(&kept, &illustrator, &config.render, 1, &images, &|_| ())?;
+    println!("{} albums kept, {rendered:?}", kept.len());
+
+    let release = out.join("release");
+    let inputs = Release {
+        config: &config,
+        curated: &curated,
+        images: &images,
+        ledger: &ledger,
+    };
+    export(&inputs, &release)?;
+    println!("{:?}", verify(&release)?);
+    let report = out.join("report.html");
+    write_report(
+        &ReportData {
+            title: &config.export.title,
+            source: &config.export.source,
+            epsilon_allowed: config.privacy.epsilon,
+            ledger: &History::read(&ledger)?,
+            curated: &curated,
+            images: Some(&images),
+            illustrations: true,
+        },
+        &report,
+    )?;
+    println!(
+        "{} bytes in {}",
+        std::fs::metadata(&report)?.len(),
+        report.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The numbers behind the report's bars.
+
+use albumen_accounting::{Event, account};
+use albumen_schema::{Curated, PrivacyStatement};
+use albumen_synth::export::words;
+use albumen_synth::storage::count_by_reason;
+use serde::Serialize;
+
+use super::ReportData;
+use crate::error::Result;
+
+/// One bar: what it stands for, its value in words, its length in per cent of the longest.
+#[derive(Debug, Serialize)]
+pub(super) struct Bar {
+    label: String,
+    value: String,
+    percent: f64,
+    /// CSS class of the bar.
+    kind: &'static str,
+}
+
+/// Epsilon of each stage alone, of all together, and what the configuration allows.
+///
+/// Parts compose to less than their sum or, at small epsilon, to more: they are shown side by side,
+/// not stacked.
+pub(super) fn budget(data: &ReportData<'_>, statement: &PrivacyStatement) -> Result<Vec<Bar>> {
+    let mut stages: Vec<(&str, Vec<Event>)> = Vec::new();
+    for entry in data.ledger.entries() {
+        match stages.iter_mut().find(|(stage, _)| *stage == entry.stage) {
+            Some((_, events)) => events.push(entry.event.clone()),
+            None => stages.push((&entry.stage, vec![entry.event.clone()])),
+        }
+    }
+    let mut parts = Vec::new();
+    for (stage, events) in stages {
+        let alone = account(&events, statement.delta)?.epsilon;
+        parts.push((format!("{stage}, on its own"), alone, "part"));
+    }
+    parts.push(("Everything released".to_owned(), statement.epsilon, "total"));
+    parts.push((
+        "Allowed by the configuration".to_owned(),
+        data.epsilon_allowed,
+        "allowed",
+    ));
+    let longest = parts.iter().map(|(_, value, _)| *value).fold(0.0, f64::max);
+    Ok(parts
+        .into_iter()
+        .map(|(label, value, kind)| Bar {
+            label,
+            value: words::epsilon(value),
+            percent: percent(value, longest),
+            kind,
+        })
+        .collect())
+}
+
+/// Albums by verdict; reasons without albums are left out.
+pub(super) fn funnel(curated: &[Curated]) -> Vec<Bar> {
+    let counts = count_by_reason(curated);
+    let longest = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
+    counts
+        .into_iter()
+        .filter(|(_, albums)| *albums > 0)
+        .map(|(reason, albums)| {
+            let share = 100.0 * albums as f64 / curated.len() as f64;
+            Bar {
+                label: reason.title().to_owned(),
+                value: format!("{} ({share:.1}%)", words::count(albums as u64)),
+                percent: percent(albums as f64, longest as f64),
+                kind: if reason == albumen_schema::Reason::Passed {
+                    "total"
+                } else {
+                    "part"
+                },
+            }
+        })
+        .collect()
+}
+
+/// Per cent of the longest bar, with two decimals so that equal reports have equal bytes.
+fn percent(value: f64, longest: f64) -> f64 {
+    if longest > 0.0 {
+        (10_000.0 * value / longest).round() / 100.0
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,133 @@
+//! The gallery's data: albums as JSON with their thumbnails.
+
+use std::path::Path;
+
+use albumen_schema::{Curated, Reason};
+use albumen_synth::render::image_path;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::{EvalError, Result};
+
+/// Kept albums shown with pictures, and dropped albums shown for each reason: bounds the page.
+const MOST_KEPT: usize = 1000;
+const MOST_DROPPED: usize = 100;
+
+/// JPEG quality of thumbnails, 1 to 100.
+const QUALITY: u8 = 72;
+
+/// What the template needs of the gallery.
+pub(super) struct Gallery {
+    /// `{"albums": [...]}`, safe inside a script element.
+    pub(super) json: String,
+    /// Reasons that occur: name, title, number of albums shown.
+    pub(super) reasons: Vec<(&'static str, &'static str, usize)>,
+    /// Albums left out, if any.
+    pub(super) left_out: Option<usize>,
+}
+
+/// One album as the page's script reads it; short names, since there are many.
+#[derive(Serialize)]
+struct Card<'a> {
+    id: &'a str,
+    summary: &'a str,
+    captions: &'a [String],
+    reason: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coherence: Option<f32>,
+    /// JPEG thumbnails in base64, one a caption; empty where there are no pictures.
+    pictures: Vec<String>,
+}
+
+pub(super) fn collect(curated: &[Curated], images: Option<&Path>) -> Result<Gallery> {
+    let mut shown: Vec<&Curated> = Vec::new();
+    let mut reasons = Vec::new();
+    for reason in Reason::ALL {
+        let most = if reason == Reason::Passed {
+            MOST_KEPT
+        } else {
+            MOST_DROPPED
+        };
+        let of_reason = curated
+            .iter()
+            .filter(|c| c.verdict.reason == reason)
+            .take(most);
+        let before = shown.len();
+        shown.extend(of_reason);
+        if shown.len() > before {
+            reasons.push((reason.name(), reason.title(), shown.len() - before));
+        }
+    }
+    let kept = shown.iter().filter(|c| c.verdict.kept());
+    let width = thumbnail_width(kept.map(|c| c.album.captions.len()).sum());
+    let cards = shown
+        .par_iter()
+        .map(|c| card(c, images, width))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Gallery {
+        json: for_script(&serde_json::to_string(&cards)?),
+        reasons,
+        left_out: Some(curated.len() - shown.len()).filter(|n| *n > 0),
+    })
+}
+
+/// Wide thumbnails for few pictures, narrow ones for many: the page stays under about 30 MB.
+fn thumbnail_width(pictures: usize) -> u32 {
+    match pictures {
+        0..=900 => 320,
+        901..=2400 => 240,
+        _ => 160,
+    }
+}
+
+fn card<'a>(curated: &'a Curated, images: Option<&Path>, width: u32) -> Result<Card<'a>> {
+    let album = &curated.album;
+    let pictures = match images.filter(|_| curated.verdict.kept()) {
+        Some(images) => (0..album.captions.len())
+            .map(|photo| thumbnail(&images.join(image_path(&album.id, photo)), width))
+            .collect::<Result<_>>()?,
+        None => Vec::new(),
+    };
+    Ok(Card {
+        id: &album.id,
+        summary: &album.summary,
+        captions: &album.captions,
+        reason: curated.verdict.reason.name(),
+        detail: &curated.verdict.detail,
+        coherence: curated.verdict.coherence,
+        pictures,
+    })
+}
+
+fn thumbnail(path: &Path, width: u32) -> Result<String> {
+    let refused = |e: image::ImageError| EvalError::Picture {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    };
+    let picture = image::open(path).map_err(refused)?;
+    let height = (picture.height() * width)
+        .div_ceil(picture.width().max(1))
+        .max(1);
+    let small = picture
+        .resize_exact(width, height, FilterType::Triangle)
+        .to_rgb8();
+    let mut bytes = Vec::new();
+    small
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))
+        .map_err(refused)?;
+    Ok(STANDARD.encode(bytes))
+}
+
+/// JSON in which nothing can end the script element that holds it.
+fn for_script(json: &str) -> String {
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}

@@ -1,0 +1,208 @@
+"use strict";
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const albums = JSON.parse($("data").textContent);
+  const STEP = 48;
+  // Verdicts whose text may offend or hold a pattern of personal data: shown when asked for.
+  const VEILED = new Set(["word_list", "personal_data"]);
+  const titles = new Map([...$("reason").options].map((o) => [o.value, o.text.replace(/ \(\d+\)$/, "")]));
+  for (const album of albums) {
+    album.words = [album.summary, ...album.captions].join("\n").toLowerCase();
+  }
+  let shown = [];
+  let drawn = 0;
+  let open = -1;
+
+  const element = (name, className, text) => {
+    const e = document.createElement(name);
+    if (className) e.className = className;
+    if (text !== undefined) e.textContent = text;
+    return e;
+  };
+
+  const picture = (album, i) => {
+    const img = element("img");
+    img.loading = "lazy";
+    img.decoding = "async";
+    img.alt = album.captions[i];
+    img.src = "data:image/jpeg;base64," + album.pictures[i];
+    return img;
+  };
+
+  const terms = () => $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+
+  // Writes text with the searched words marked, as text nodes only.
+  const marked = (target, text) => {
+    const wanted = terms();
+    const lower = text.toLowerCase();
+    // Lower case can be longer than the text in a few scripts; positions would not fit then.
+    if (!wanted.length || lower.length !== text.length) {
+      target.append(text);
+      return;
+    }
+    let at = 0;
+    while (at < text.length) {
+      let first = text.length;
+      let length = 0;
+      for (const term of wanted) {
+        const found = lower.indexOf(term, at);
+        if (found !== -1 && (found < first || (found === first && term.length > length))) {
+          first = found;
+          length = term.length;
+        }
+      }
+      target.append(text.slice(at, first));
+      if (!length) return;
+      target.append(element("mark", "", text.slice(first, first + length)));
+      at = first + length;
+    }
+  };
+
+  const mosaic = (album) => {
+    const count = album.pictures.length;
+    const box = element("div", "mosaic" + (["", " one", " two", " three"][count] || ""));
+    const most = count > 4 ? 3 : count;
+    for (let i = 0; i < most; i++) box.append(picture(album, i));
+    if (count > most) box.append(element("div", "rest", "+" + (count - most)));
+    return box;
+  };
+
+  const card = (album, position) => {
+    const li = element("li", "card");
+    if (album.pictures.length) li.append(mosaic(album));
+    const body = element("div", "body");
+    if (album.reason !== "passed") body.append(element("span", "tag", titles.get(album.reason)));
+    const button = element("button", "open");
+    button.type = "button";
+    if (VEILED.has(album.reason)) {
+      button.textContent = album.id;
+      body.append(button, element("p", "hidden-text", "Text hidden; open the album to show it."));
+    } else {
+      marked(button, album.summary || "(no summary)");
+      body.append(button);
+      const wanted = terms();
+      const hit = wanted.length ? album.captions.find((c) => wanted.some((t) => c.toLowerCase().includes(t))) : undefined;
+      if (hit) {
+        const p = element("p", "note");
+        marked(p, hit);
+        body.append(p);
+      }
+    }
+    if (album.reason !== "passed") body.append(element("p", "note", album.detail));
+    const count = album.captions.length;
+    body.append(element("p", "meta", album.id + " · " + count + (count === 1 ? " photo" : " photos")));
+    button.addEventListener("click", () => show(position));
+    li.append(body);
+    return li;
+  };
+
+  const drawMore = () => {
+    const part = document.createDocumentFragment();
+    const end = Math.min(drawn + STEP, shown.length);
+    for (; drawn < end; drawn++) part.append(card(shown[drawn], drawn));
+    $("cards").append(part);
+    $("more").hidden = drawn >= shown.length;
+    // Observing anew reports at once whether the end is still near.
+    watcher.disconnect();
+    if (drawn < shown.length) watcher.observe(document.querySelector("footer"));
+  };
+  const watcher = new IntersectionObserver((entries) => {
+    if (entries.some((e) => e.isIntersecting)) drawMore();
+  }, { rootMargin: "1200px" });
+
+  const filter = () => {
+    const wanted = terms();
+    const reason = $("reason").value;
+    shown = albums.filter((a) => (!reason || a.reason === reason) && wanted.every((t) => a.words.includes(t)));
+    drawn = 0;
+    $("cards").replaceChildren();
+    $("count").textContent = shown.length ? shown.length + (shown.length === 1 ? " album" : " albums") : "No album matches.";
+    drawMore();
+  };
+
+  const fill = (album) => {
+    const photos = $("viewer-photos");
+    photos.replaceChildren();
+    $("viewer-title").replaceChildren();
+    marked($("viewer-title"), album.summary || "(no summary)");
+    album.captions.forEach((caption, i) => {
+      const li = element("li");
+      if (album.pictures[i]) li.append(picture(album, i));
+      li.append(element("span", "number", i + 1 + "."));
+      marked(li, caption || "(no caption)");
+      photos.append(li);
+    });
+  };
+
+  const show = (position) => {
+    open = position;
+    const album = shown[position];
+    const notes = [titles.get(album.reason), album.reason === "passed" ? "" : album.detail];
+    if (album.coherence !== undefined) notes.push("coherence " + album.coherence.toFixed(2));
+    $("viewer-id").textContent = album.id + " · " + (position + 1) + " of " + shown.length;
+    $("viewer-note").textContent = notes.filter(Boolean).join(" · ");
+    if (VEILED.has(album.reason)) {
+      $("viewer-title").textContent = "Text hidden";
+      const button = element("button", "", "Show the text");
+      button.type = "button";
+      button.addEventListener("click", () => fill(album));
+      const li = element("li");
+      li.append(button);
+      $("viewer-photos").replaceChildren(li);
+    } else {
+      fill(album);
+    }
+    $("previous").disabled = position === 0;
+    $("next").disabled = position === shown.length - 1;
+    if (!$("viewer").open) $("viewer").showModal();
+    $("viewer").scrollTop = 0;
+  };
+
+  const move = (by) => {
+    if (open + by < 0 || open + by >= shown.length) return;
+    show(open + by);
+    while (drawn <= open) drawMore();
+  };
+
+  $("previous").addEventListener("click", () => move(-1));
+  $("next").addEventListener("click", () => move(1));
+  $("close").addEventListener("click", () => $("viewer").close());
+  $("viewer").addEventListener("click", (e) => { if (e.target === $("viewer")) $("viewer").close(); });
+  $("viewer").addEventListener("close", () => {
+    const button = $("cards").children[open]?.querySelector(".open");
+    open = -1;
+    button?.focus();
+  });
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if ($("viewer").open) {
+      if (e.key === "ArrowLeft") move(-1);
+      else if (e.key === "ArrowRight") move(1);
+      else return;
+      e.preventDefault();
+    } else if (e.key === "/" && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) {
+      $("search").focus();
+      e.preventDefault();
+    }
+  });
+
+  let waiting = 0;
+  $("search").addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(filter, 120);
+  });
+  $("reason").addEventListener("change", filter);
+
+  const root = document.documentElement;
+  const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const label = () => { $("theme").textContent = dark() ? "Light theme" : "Dark theme"; };
+  $("theme").addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    label();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
+  label();
+  $("theme").hidden = false;
+  $("tools").hidden = false;
+  filter();
+})();

@@ -1,0 +1,194 @@
+//! The report is self-contained, escapes hostile text, and says the guarantee.
+
+use std::path::Path;
+
+use albumen_accounting::ledger::Header;
+use albumen_accounting::{Event, History, Ledger};
+use albumen_eval::report::{ReportData, render_report, write_report};
+use albumen_schema::{Curated, Reason, SyntheticAlbum, Unit, Verdict};
+use albumen_synth::render::image_path;
+
+const HOSTILE: &str =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)> \u{2028}&amp;";
+
+fn curated(index: u64, reason: Reason, summary: &str, captions: &[&str]) -> Curated {
+    Curated {
+        album: SyntheticAlbum {
+            id: SyntheticAlbum::id_of(index),
+            index,
+            summary: summary.to_owned(),
+            captions: captions.iter().map(|&c| c.to_owned()).collect(),
+            raw_summary: String::new(),
+            truncated: false,
+        },
+        verdict: Verdict {
+            reason,
+            detail: "as the test wants it".to_owned(),
+            coherence: None,
+        },
+    }
+}
+
+fn history(dir: &Path, insecure_seed: bool) -> History {
+    let mut header = Header::new("test", Unit::Owner, 1234, 1e-5);
+    header.insecure_seed = insecure_seed;
+    let path = dir.join("ledger.jsonl");
+    let mut ledger = Ledger::create(&path, header).unwrap();
+    for (stage, noise_multiplier) in [("train/summary", 3.0), ("train/caption", 2.0)] {
+        ledger
+            .append(stage, Event::Gaussian { noise_multiplier }, &"0".repeat(64))
+            .unwrap();
+    }
+    drop(ledger);
+    History::read(&path).unwrap()
+}
+
+fn draw(images: &Path, album: &SyntheticAlbum) {
+    for photo in 0..album.captions.len() {
+        let path = images.join(image_path(&album.id, photo));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(64, 48, image::Rgb([200, 40, 40]))
+            .save(path)
+            .unwrap();
+    }
+}
+
+fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
+    ReportData {
+        title: "Test <albums> & more",
+        source: HOSTILE,
+        epsilon_allowed: 8.0,
+        ledger,
+        curated,
+        images: None,
+        illustrations: true,
+    }
+}
+
+/// What the page's script would parse.
+fn embedded(html: &str) -> serde_json::Value {
+    let (_, rest) = html
+        .split_once("<script id=\"data\" type=\"application/json\">")
+        .unwrap();
+    let (json, _) = rest.split_once("</script>").unwrap();
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let albums = [
+        curated(0, Reason::Passed, HOSTILE, &[HOSTILE, "A dog."]),
+        curated(1, Reason::BrokenFormat, "Fine.", &[HOSTILE]),
+    ];
+    let html = render_report(&data(&ledger, &albums)).unwrap();
+    assert_eq!(
+        html.matches("<script").count(),
+        2,
+        "the data and the page's own script"
+    );
+    assert!(!html.contains("<img src=x"));
+    assert!(html.contains("Test &lt;albums&gt; &amp; more"));
+    let albums = embedded(&html);
+    assert_eq!(albums[0]["captions"][0], HOSTILE);
+    assert_eq!(albums[1]["reason"], "broken_format");
+}
+
+#[test]
+fn the_page_loads_nothing_and_allows_its_own_script_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let html = render_report(&data(&ledger, &[])).unwrap();
+    for outside in ["http://", "https://", "url(", "@import", "<link", "srcset"] {
+        assert!(!html.contains(outside), "the page holds `{outside}`");
+    }
+    let (_, rest) = html
+        .split_once("script-src &#x27;sha256-")
+        .or_else(|| html.split_once("script-src 'sha256-"))
+        .unwrap();
+    let (hash, _) = rest.split_once('\'').unwrap();
+    let (_, script) = html.rsplit_once("<script>").unwrap();
+    let (script, _) = script.split_once("</script>").unwrap();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(script.as_bytes());
+    let expected = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest);
+    assert_eq!(
+        hash, expected,
+        "the browser would refuse the page's own script"
+    );
+}
+
+#[test]
+fn the_guarantee_the_budget_and_the_funnel_are_there_without_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let albums = [
+        curated(0, Reason::Passed, "A day at sea.", &["A boat."]),
+        curated(1, Reason::Length, "Dogs.", &["A dog."]),
+        curated(2, Reason::Length, "Cats.", &["A cat."]),
+    ];
+    let html = render_report(&data(&ledger, &albums)).unwrap();
+    let epsilon = |events: &[Event]| {
+        let value = albumen_accounting::account(events, 1e-5).unwrap().epsilon;
+        albumen_synth::export::words::epsilon(value)
+    };
+    let total = epsilon(&ledger.events());
+    let part = epsilon(&ledger.events()[..1]);
+    for phrase in [
+        total.as_str(),
+        part.as_str(),
+        "summary, on its own",
+        "Everything released",
+        "one owner (with every album of theirs that was used)",
+        "1,234",
+        "too short or too long",
+        "2 (66.7%)",
+        "emoji illustrations of the captions, not photographs",
+    ] {
+        assert!(html.contains(phrase), "the page lacks `{phrase}`");
+    }
+    assert!(!html.contains("guarantee does not hold"));
+    let seeded = tempfile::tempdir().unwrap();
+    let html = render_report(&data(&history(seeded.path(), true), &albums)).unwrap();
+    assert!(html.contains("guarantee does not hold"));
+}
+
+#[test]
+fn kept_albums_carry_thumbnails_and_dropped_ones_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let albums = [
+        curated(0, Reason::Passed, "A day at sea.", &["A boat.", "A gull."]),
+        curated(1, Reason::Length, "Dogs.", &["A dog."]),
+    ];
+    let images = dir.path().join("images");
+    draw(&images, &albums[0].album);
+    let mut data = data(&ledger, &albums);
+    data.images = Some(&images);
+    let out = dir.path().join("report.html");
+    write_report(&data, &out).unwrap();
+    let html = std::fs::read_to_string(&out).unwrap();
+    let cards = embedded(&html);
+    assert_eq!(cards[0]["pictures"].as_array().unwrap().len(), 2);
+    assert_eq!(cards[1]["pictures"].as_array().unwrap().len(), 0);
+    let jpeg = base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        cards[0]["pictures"][0].as_str().unwrap(),
+    )
+    .unwrap();
+    let picture = image::load_from_memory(&jpeg).unwrap();
+    assert_eq!((picture.width(), picture.height()), (320, 240));
+    assert!(!dir.path().join("report.html.part").exists());
+
+    std::fs::remove_file(images.join(image_path("album-000000", 1))).unwrap();
+    let message = write_report(&data, &out).unwrap_err().to_string();
+    assert!(
+        message.contains("02.jpg") && message.contains("albumen render"),
+        "{message}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&out).unwrap(),
+        html,
+        "the old report stays"
+    );
+}
