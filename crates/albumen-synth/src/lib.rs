@@ -9,8 +9,8 @@
 pub mod curate;
 mod error;
 pub mod export;
-pub mod generate;
 mod files;
+pub mod generate;
 pub mod render;
 pub mod storage;
 mod table;

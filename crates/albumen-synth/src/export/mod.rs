@@ -24,7 +24,8 @@ use std::path::Path;
 use albumen_accounting::History;
 use albumen_schema::{Config, Curated, PrivacyStatement};
 
-pub(crate) use statement::{of_ledger, without_own_hash};
+pub use statement::of_ledger;
+pub(crate) use statement::without_own_hash;
 
 use crate::error::{Result, SynthError, io_error};
 use crate::files;

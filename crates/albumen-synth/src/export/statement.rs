@@ -10,11 +10,13 @@ use serde_json::Value;
 use crate::error::{Result, SynthError};
 
 /// Stands for the statement's own hash while it is taken.
-pub(crate) const PLACEHOLDER: &str =
-    "0000000000000000000000000000000000000000000000000000000000000000";
+const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What the ledger says, with no files listed yet.
-pub(crate) fn of_ledger(history: &History) -> Result<PrivacyStatement> {
+/// The statement that a ledger bears out, with no files listed and no own hash.
+///
+/// # Errors
+/// [`SynthError::EmptyLedger`], and [`SynthError::Accounting`] for events out of range.
+pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
     let header = history.header();
     if history.entries().is_empty() {
         return Err(SynthError::EmptyLedger);

@@ -5,7 +5,6 @@ use albumen_schema::{PrivacyStatement, Unit};
 /// What the guarantee says, a paragraph each.
 pub fn guarantee(statement: &PrivacyStatement) -> Vec<String> {
     let (unit, whole) = unit(statement.unit);
-    let factor = statement.epsilon.exp();
     let strength = match statement.epsilon {
         e if e <= 1.0 => "an epsilon up to 1 is usually called strong protection",
         e if e <= 10.0 => {
@@ -20,14 +19,14 @@ pub fn guarantee(statement: &PrivacyStatement) -> Vec<String> {
              the power of epsilon) as likely in one case as in the other, up to an additional \
              probability of {:e} (delta). This holds for every {unit}, whatever else the reader \
              knows and whatever they compute from the release.",
-            count(factor),
+            factor(statement.epsilon),
             statement.delta,
         ),
         format!(
-            "So nobody can be sure from this release whether one given {unit} was among the \
-             private albums: the odds they had before can change at most by that factor. It is \
-             a worst case over all readers and all {unit}s. As a rule of thumb {strength} \
-             (Ponomareva et al. 2023, \"How to DP-fy ML\")."
+            "This limits what a reader can learn about whether one given {unit} was among the \
+             private albums: delta aside, the odds they gave before can change by at most that \
+             factor. It is a worst case over all readers and all {unit}s. As a rule of thumb \
+             {strength} (Ponomareva et al. 2023, \"How to DP-fy ML\")."
         ),
     ]
 }
@@ -38,11 +37,12 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
     let group = match statement.unit {
         Unit::Album => {
             "More than one album at once: for someone whose k albums were among the private ones, \
-             the bound is k times epsilon."
+             the bound is k times epsilon, at a larger delta."
         }
         Unit::Owner => {
-            "More than one owner at once: for k owners together the bound is k times epsilon. \
-             Someone who appears in the photos of several owners is such a group."
+            "More than one owner at once: for k owners together the bound is k times epsilon, at a \
+             larger delta. Someone who appears in the photos of several owners is protected only as \
+             such a group."
         }
     };
     [
@@ -75,16 +75,26 @@ pub fn epsilon(value: f64) -> String {
     format!("{:.3}", (value * 1000.0).ceil() / 1000.0)
 }
 
-/// A number of at least 1 as people write it: two digits and a half below ten, separators above a
-/// thousand.
-pub fn count(value: f64) -> String {
-    if value >= 1e15 {
-        return format!("{value:.1e}");
+/// The same for a lower bound, rounded down.
+pub fn epsilon_lower(value: f64) -> String {
+    format!("{:.3}", (value * 1000.0).floor() / 1000.0)
+}
+
+/// e to the power of epsilon, as people write it, rounded up.
+fn factor(epsilon: f64) -> String {
+    let factor = epsilon.exp();
+    if factor < 10.0 {
+        format!("{:.2}", (factor * 100.0).ceil() / 100.0)
+    } else if factor < 1e12 {
+        count(factor.ceil() as u64)
+    } else {
+        format!("{factor:.1e}")
     }
-    if value < 10.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
+}
+
+/// A whole number with separators between thousands.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
@@ -106,11 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn counts_read_well() {
-        assert_eq!(count(2.718), "2.72");
-        assert_eq!(count(2980.96), "2,981");
-        assert_eq!(count(1_234_567.0), "1,234,567");
-        assert_eq!(count(600.0), "600");
-        assert_eq!(count(1e20), "1.0e20");
+    fn numbers_read_well() {
+        assert_eq!(epsilon_lower(7.9969), "7.996");
+        assert_eq!(factor(1.0), "2.72");
+        assert_eq!(factor(8.0), "2,981");
+        assert_eq!(factor(50.0), "5.2e21");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(600), "600");
+        assert_eq!(count(3), "3");
     }
 }
