@@ -38,13 +38,14 @@ fn logits_and_greedy_text_equal_the_reference() {
         .chunks_exact(lm.config().vocab_size)
         .next_back()
         .unwrap();
-    for (i, (found, wanted)) in last.iter().step_by(997).zip(&golden.logits).enumerate() {
-        assert!(
-            (found - wanted).abs() < 2e-3,
-            "logit {}: {found} for {wanted}",
-            997 * i
-        );
-    }
+    let apart = last
+        .iter()
+        .step_by(997)
+        .zip(&golden.logits)
+        .map(|(found, wanted)| (found - wanted).abs());
+    let apart = apart.fold(0.0, f32::max);
+    println!("logits apart by at most {apart}");
+    assert!(apart < 5e-4, "logits apart by {apart}");
 
     // All prompts in one batch: they differ in length, so the caches are ragged.
     let requests: Vec<Request> = golden

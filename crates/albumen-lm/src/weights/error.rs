@@ -104,6 +104,15 @@ pub enum LoadError {
         /// The formats that can be read.
         supported: &'static str,
     },
+    /// A model that the hub does not give.
+    #[cfg(feature = "hub")]
+    #[error("hub model {model}: {reason}")]
+    Hub {
+        /// `OWNER/NAME`.
+        model: String,
+        /// What is wrong, and what would mend it.
+        reason: String,
+    },
     /// The checkpoint's tokenizer is absent or cannot be built.
     #[error("{path}: {reason}")]
     Tokenizer {

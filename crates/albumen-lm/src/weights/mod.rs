@@ -5,6 +5,8 @@
 
 mod error;
 pub(crate) mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod inspect;
 mod names;
 mod safetensors;
@@ -22,6 +24,8 @@ use safetensors::Directory;
 use source::Source;
 
 pub use error::LoadError;
+#[cfg(feature = "hub")]
+pub use hub::{Hub, HubModel};
 pub use inspect::{Inspection, inspect};
 
 /// A whole model. Matrices are row-major (out, in): `y = x W^T`. Norm weights are the factors that

@@ -13,8 +13,8 @@ use super::error::LoadError;
 use super::names::Naming;
 use super::source::Source;
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// The format's own limit on its header.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
@@ -134,24 +134,8 @@ fn files(path: &Path) -> Result<BTreeSet<String>, LoadError> {
             file: format!("{SINGLE} or {INDEX}"),
         });
     }
-    let text = std::fs::read_to_string(&index).map_err(|source| LoadError::Io {
-        path: index.clone(),
-        source,
-    })?;
-    let parsed: Index = serde_json::from_str(&text).map_err(|e| LoadError::Malformed {
-        path: index.clone(),
-        reason: e.to_string(),
-    })?;
-    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    let names = shards(&index)?;
     for name in &names {
-        // An index may come from anywhere: it must not lead out of its directory.
-        if Path::new(name).file_name() != Some(name.as_ref()) {
-            let reason = format!("it names the file {name:?} outside its directory");
-            return Err(LoadError::Malformed {
-                path: index,
-                reason,
-            });
-        }
         if !path.join(name).is_file() {
             return Err(LoadError::MissingFile {
                 path: path.into(),
@@ -160,6 +144,28 @@ fn files(path: &Path) -> Result<BTreeSet<String>, LoadError> {
         }
     }
     Ok(names)
+}
+
+/// The files that an index names.
+pub(super) fn shards(index: &Path) -> Result<BTreeSet<String>, LoadError> {
+    let text = std::fs::read_to_string(index).map_err(|source| LoadError::Io {
+        path: index.into(),
+        source,
+    })?;
+    let malformed = |reason: String| LoadError::Malformed {
+        path: index.into(),
+        reason,
+    };
+    let parsed: Index = serde_json::from_str(&text).map_err(|e| malformed(e.to_string()))?;
+    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    // An index may come from anywhere: it must not lead out of its directory.
+    let outside = |name: &&String| Path::new(name).file_name() != Some(name.as_ref());
+    match names.iter().find(outside) {
+        Some(name) => Err(malformed(format!(
+            "it names the file {name:?} outside its directory"
+        ))),
+        None => Ok(names),
+    }
 }
 
 impl Source for Directory {
