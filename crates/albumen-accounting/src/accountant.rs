@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::check;
 use crate::gaussian::{gdp_delta, gdp_epsilon};
-use crate::pld::{Law, Problem};
+use crate::pld::{Law, Problem, distance_charge};
 use crate::renyi::renyi_epsilon;
 use crate::{AccountingError, Event};
 
@@ -154,7 +154,7 @@ impl Composition {
         let mut charged = exact;
         // The charge grows with epsilon; two rounds settle it where it matters at all.
         for _ in 0..2 {
-            let rest = delta - (1.0 + charged.exp()) * self.problem.distance;
+            let rest = delta - distance_charge(charged, self.problem.distance);
             charged = if rest > 0.0 {
                 gdp_epsilon(self.mu, rest)
             } else {
@@ -186,7 +186,7 @@ impl Composition {
             });
         }
         let exact = gdp_delta(self.mu, epsilon);
-        let charge = (1.0 + epsilon.exp()) * self.problem.distance;
+        let charge = distance_charge(epsilon, self.problem.distance);
         Ok(Bounds {
             lower: exact * (1.0 - 1e-9),
             upper: (exact * (1.0 + 1e-9) + charge).min(1.0),

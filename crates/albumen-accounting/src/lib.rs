@@ -10,6 +10,8 @@ pub mod ledger;
 mod normal;
 mod pld;
 mod renyi;
+mod tradeoff;
+mod tuning;
 
 pub use accountant::{Bounds, Composition, Guarantee, account};
 pub use calibrate::{Calibration, Part, calibrate};
@@ -19,3 +21,5 @@ pub use gaussian::{gdp_delta, gdp_epsilon, gdp_true_positive_rate};
 pub use ledger::{Entry, Header, History, Ledger, LedgerError};
 pub use normal::upper_quantile;
 pub use renyi::{orders, renyi_divergence, renyi_epsilon, renyi_epsilon_classic};
+pub use tradeoff::TradeOff;
+pub use tuning::{TuningRuns, tuned_epsilon};

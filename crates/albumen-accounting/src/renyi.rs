@@ -16,10 +16,7 @@ pub fn orders() -> Vec<f64> {
 
 /// The Renyi divergence of order `alpha > 1` that these events spend together.
 pub fn renyi_divergence(events: &[Event], alpha: f64) -> f64 {
-    events
-        .iter()
-        .map(|event| event_divergence(event, alpha))
-        .sum()
+    renyi_curve(events, &[alpha])[0]
 }
 
 /// Epsilon by the conversion of Canonne, Kamath and Steinke (2020, proposition 12), the least over
@@ -39,28 +36,24 @@ fn least_epsilon(events: &[Event], convert: impl Fn(f64, f64) -> f64) -> f64 {
     if events.iter().all(|e| e.steps() == 0) {
         return 0.0;
     }
-    let curves: Vec<f64> = {
-        let orders = orders();
-        let mut sums = vec![0.0; orders.len()];
-        for event in events {
-            for (sum, value) in sums.iter_mut().zip(event_curve(event, &orders)) {
-                *sum += value;
-            }
-        }
-        sums.iter()
-            .zip(&orders)
-            .map(|(&rdp, &a)| convert(rdp, a))
-            .collect()
-    };
-    curves
-        .into_iter()
-        .filter(|e| !e.is_nan())
+    let orders = orders();
+    let converted = renyi_curve(events, &orders).into_iter().zip(&orders);
+    converted
+        .map(|(rdp, &order)| convert(rdp, order))
+        .filter(|epsilon| !epsilon.is_nan())
         .fold(f64::INFINITY, f64::min)
         .max(0.0)
 }
 
-fn event_divergence(event: &Event, alpha: f64) -> f64 {
-    event_curve(event, &[alpha])[0]
+/// The divergences that these events spend together, at each order.
+pub(crate) fn renyi_curve(events: &[Event], orders: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0; orders.len()];
+    for event in events {
+        for (sum, value) in sums.iter_mut().zip(event_curve(event, orders)) {
+            *sum += value;
+        }
+    }
+    sums
 }
 
 fn event_curve(event: &Event, orders: &[f64]) -> Vec<f64> {
@@ -122,13 +115,14 @@ fn subsampled_gaussian(sigma: f64, q: f64, orders: &[f64]) -> Vec<f64> {
     orders
         .iter()
         .map(|&alpha| {
-            let peak = nodes
-                .iter()
-                .fold(f64::NEG_INFINITY, |p, (l, g)| p.max(alpha * l + g));
-            let sum: f64 = nodes
-                .iter()
-                .map(|(l, g)| (alpha * l + g - peak).exp())
-                .sum();
+            // The integrand's two bumps lie near 0 and near alpha / sigma.
+            let end = nodes
+                .len()
+                .min(((alpha / sigma + 24.0) / step) as usize + 2);
+            let heights: Vec<f64> = nodes[..end].iter().map(|(l, g)| alpha * l + g).collect();
+            let peak = heights.iter().fold(f64::NEG_INFINITY, |p, &h| p.max(h));
+            let relevant = heights.iter().filter(|&&h| h > peak - 45.0);
+            let sum: f64 = relevant.map(|h| (h - peak).exp()).sum();
             ((peak + sum.ln() + log_weight) / (alpha - 1.0)).max(0.0)
         })
         .collect()

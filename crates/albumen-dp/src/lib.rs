@@ -36,6 +36,7 @@ mod clip;
 mod error;
 mod noise;
 mod noise_exact;
+mod oneshot;
 mod optimizer;
 mod plan;
 mod randomness;
@@ -46,6 +47,7 @@ mod training;
 
 pub use clip::{BatchMetrics, ClippedSum};
 pub use error::DpError;
+pub use oneshot::OneShot;
 pub use optimizer::{Decay, Optimizer, Rule, Schedule};
 pub use plan::{Clipping, Plan};
 pub use randomness::Randomness;

@@ -77,6 +77,12 @@ impl Plan {
         }
     }
 
+    /// Largest possible norm of an average step's clipped sum over the expected norm of its noise,
+    /// for `dimension` parameters: `expected_batch / (noise_multiplier * sqrt(dimension))`.
+    pub fn signal_to_noise(&self, dimension: usize) -> f64 {
+        self.expected_batch as f64 / (self.noise_multiplier * (dimension as f64).sqrt())
+    }
+
     /// Checks every number.
     ///
     /// # Errors

@@ -63,6 +63,12 @@ impl<T> Released<T> {
         &self.event
     }
 
+    /// The value, for this crate's own tests.
+    #[cfg(test)]
+    pub(crate) fn peek(&self) -> &T {
+        &self.value
+    }
+
     /// Pays for the value and hands it out.
     ///
     /// Writes `encode(&value)` to the private file `escrow` (mode 0600), then appends the event with

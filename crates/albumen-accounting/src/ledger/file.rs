@@ -55,15 +55,22 @@ impl Ledger {
         let mut file = open_locked(path, false)?;
         let bytes = read_all(&mut file, path)?;
         let (history, complete) = History::parse(&bytes)?;
-        if complete < bytes.len() {
+        let kept = &bytes[..complete];
+        let terminated = kept.ends_with(b"\n");
+        let length_bytes = complete as u64 + u64::from(!terminated);
+        if complete < bytes.len() || !terminated {
             let io = io_error(path);
             file.set_len(complete as u64).map_err(&io)?;
+            if !terminated {
+                file.seek(SeekFrom::End(0)).map_err(&io)?;
+                file.write_all(b"\n").map_err(&io)?;
+            }
             file.sync_all().map_err(&io)?;
         }
         Ok(Self {
             path: path.to_owned(),
             file,
-            length_bytes: complete as u64,
+            length_bytes,
             history,
             poisoned: false,
         })

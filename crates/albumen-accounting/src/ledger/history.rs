@@ -83,14 +83,25 @@ impl History {
         Self::parse(&bytes).map(|(history, _)| history)
     }
 
-    /// Verifies a ledger's bytes; returns its content and the length of the complete lines.
+    /// Verifies a ledger's bytes; returns its content and how many bytes of it count.
     ///
-    /// A last line without its newline is what a killed writer leaves: its append never returned,
-    /// so nothing was released for it, and it is ignored.
+    /// A last line without its newline is what a killed writer leaves. Where it is cut short its
+    /// append never returned, so nothing was released for it, and it is ignored; where only the
+    /// newline is missing it counts, so that no release is ever free.
     ///
     /// # Errors
     /// As [`History::read`].
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize), LedgerError> {
+        let (mut history, complete) = Self::parse_lines(bytes)?;
+        let rest = &bytes[complete..];
+        if serde_json::from_slice::<Entry>(rest).is_ok() {
+            history.check_and_push(rest)?;
+            return Ok((history, bytes.len()));
+        }
+        Ok((history, complete))
+    }
+
+    fn parse_lines(bytes: &[u8]) -> Result<(Self, usize), LedgerError> {
         let complete = bytes
             .iter()
             .rposition(|&b| b == b'\n')
@@ -103,34 +114,37 @@ impl History {
             entries: Vec::new(),
             head: sha256_hex(trim(first)),
         };
-        for (at, line) in lines.enumerate() {
-            let number = at + 2;
-            let entry: Entry = parse_line(line, number)?;
-            if entry.index != at as u64 {
-                return Err(LedgerError::WrongIndex {
-                    line: number,
-                    expected: at as u64,
-                    found: entry.index,
-                });
-            }
-            if entry.prev != history.head {
-                return Err(LedgerError::BrokenChain {
-                    line: number,
-                    expected: history.head,
-                    found: entry.prev,
-                });
-            }
-            entry
-                .event
-                .validate()
-                .map_err(|source| LedgerError::Invalid {
-                    line: number,
-                    source,
-                })?;
-            history.head = sha256_hex(trim(line));
-            history.entries.push(entry);
+        for line in lines {
+            history.check_and_push(line)?;
         }
         Ok((history, complete))
+    }
+
+    fn check_and_push(&mut self, line: &[u8]) -> Result<(), LedgerError> {
+        let at = self.entries.len();
+        let number = at + 2;
+        let entry: Entry = parse_line(line, number)?;
+        if entry.index != at as u64 {
+            return Err(LedgerError::WrongIndex {
+                line: number,
+                expected: at as u64,
+                found: entry.index,
+            });
+        }
+        if entry.prev != self.head {
+            return Err(LedgerError::BrokenChain {
+                line: number,
+                expected: self.head.clone(),
+                found: entry.prev,
+            });
+        }
+        let invalid = |source| LedgerError::Invalid {
+            line: number,
+            source,
+        };
+        entry.event.validate().map_err(invalid)?;
+        self.push(entry, trim(line));
+        Ok(())
     }
 
     /// What the guarantee is about.

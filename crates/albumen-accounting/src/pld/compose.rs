@@ -26,11 +26,11 @@ pub(crate) struct Curve {
     pub(crate) lower: Side,
 }
 
-/// One bound: `delta(first + j spacing) = exp(log_scale - tilt (first + j spacing)) * partial[j]`,
-/// plus a constant.
+/// One bound: delta at `e_j = begin + j spacing` is `exp(log_scale - tilt e_j) * partial[j]`, plus
+/// charges.
 #[derive(Debug)]
 pub(crate) struct Side {
-    first: i64,
+    begin: f64,
     spacing: f64,
     tilt: f64,
     log_scale: f64,
@@ -64,31 +64,30 @@ pub(crate) fn compose(
             .map(|part| {
                 let pmf = pick(&part.law);
                 let atoms = pmf.index.iter().zip(&pmf.mass);
-                Term::new(
-                    atoms.map(|(&i, &m)| (i as f64 * spacing, m)),
-                    part.steps as f64,
-                )
+                let loss = |i: i64| part.law.offset + i as f64 * spacing;
+                Term::new(atoms.map(|(&i, &m)| (loss(i), m)), part.steps as f64)
             })
             .collect()
     };
     let upper = terms(|law| &law.upper);
     let lower = terms(|law| &law.lower);
-    let first = (left / spacing).floor() as i64;
-    let wanted = ((right / spacing).ceil() as i64 - first).max(16) as usize;
+    let origin: f64 = parts.iter().map(|p| p.steps as f64 * p.law.offset).sum();
+    let first = ((left - origin) / spacing).floor() as i64;
+    let wanted = ((right - left) / spacing).ceil().max(16.0) as usize;
     let n = fast_size(wanted.min(MAX_GRID));
 
-    let (masses, errors) = convolve(parts, &upper, &lower, spacing, tilt, n);
-    let end = (first + n as i64) as f64 * spacing;
-    let begin = first as f64 * spacing;
+    let (masses, errors) = convolve(parts, &upper, &lower, tilt, n);
+    let end = origin + (first + n as i64) as f64 * spacing;
+    let begin = origin + first as f64 * spacing;
     let infinite: f64 = parts
         .iter()
         .map(|p| -(p.steps as f64 * (-p.law.infinite.min(0.5)).ln_1p()).exp_m1())
         .sum();
-    // Tilted mass that wrapped around: it can only add to the upper bound, and beyond the window's
-    // end it is charged at most at its full value.
     // Rounding in the tilted masses and in their normalisation, per step.
     let scale_error = 1e-10 + parts.iter().map(|p| p.steps as f64 * 1e-14).sum::<f64>();
     let upper_scale = log_mgf(&upper, tilt) + scale_error;
+    // Tilted mass that wrapped around: it can only add to the upper bound, and beyond the window's
+    // end it is charged at most at its full value.
     let beyond = upper_scale - tilt * end + log_tail(&upper, tilt, end, 1.0, deviation);
     let wrapped = log_tail(&lower, tilt, end, 1.0, deviation).exp()
         + log_tail(&lower, tilt, begin, -1.0, deviation).exp();
@@ -101,7 +100,7 @@ pub(crate) fn compose(
     Curve {
         upper: Side::new(
             &unroll(|c| c.re, errors.0),
-            first,
+            begin,
             spacing,
             tilt,
             upper_scale,
@@ -109,7 +108,7 @@ pub(crate) fn compose(
         .charge(0.0, infinite + beyond.exp()),
         lower: Side::new(
             &unroll(|c| c.im, -errors.1),
-            first,
+            begin,
             spacing,
             tilt,
             log_mgf(&lower, tilt) - scale_error,
@@ -125,7 +124,6 @@ fn convolve(
     parts: &[Part],
     upper: &[Term],
     lower: &[Term],
-    spacing: f64,
     tilt: f64,
     n: usize,
 ) -> (Vec<Complex64>, (f64, f64)) {
@@ -133,41 +131,37 @@ fn convolve(
     let unit = FFT_LEVEL_ERROR * f64::EPSILON * (n as f64).log2();
     let half = n / 2 + 1;
     let one = Complex64::new(1.0, 0.0);
-    // Product over the laws of (coefficient, relative error), for both laws.
-    let mut product = vec![([one, one], [0.0_f64, 0.0]); half];
+    // Products over the laws: the coefficient, and a bound on the true coefficient's modulus that
+    // takes in every error, so that their difference bounds the error.
+    let mut product = vec![([one, one], [1.0_f64, 1.0]); half];
     let mut scratch = vec![Complex64::default(); fft.get_inplace_scratch_len()];
     for (part, terms) in parts.iter().zip(upper.iter().zip(lower)) {
         let mut buffer = vec![Complex64::default(); n];
-        fold(&part.law.upper, terms.0, spacing, tilt, &mut buffer, |c| {
-            &mut c.re
-        });
-        fold(&part.law.lower, terms.1, spacing, tilt, &mut buffer, |c| {
-            &mut c.im
-        });
+        fold(&part.law.upper, terms.0, tilt, &mut buffer, |c| &mut c.re);
+        fold(&part.law.lower, terms.1, tilt, &mut buffer, |c| &mut c.im);
         let norm = buffer.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
         let error = unit * norm;
         fft.process_with_scratch(&mut buffer, &mut scratch);
         let steps = part.steps as f64;
-        // Below this squared modulus (with its error) the power is under e^-80.
-        let vanishing = ((-80.0 / steps).exp() - 4.0 * error).max(0.0).powi(2);
-        for (k, (coefficients, errors)) in product.iter_mut().enumerate() {
+        // Below this squared modulus even the power's bound is under e^-80.
+        let vanishing = ((-80.0 / steps).exp() - 8.0 * error).max(0.0).powi(2);
+        for (k, (coefficients, bounds)) in product.iter_mut().enumerate() {
             let (z, w) = (buffer[k], buffer[(n - k) % n].conj());
             let pair = [(z + w) * 0.5, (z - w) * Complex64::new(0.0, -0.5)];
             for (i, value) in pair.into_iter().enumerate() {
-                let (power, relative) = power(value, error, steps, vanishing);
+                let (power, bound) = power(value, error, steps, vanishing);
                 coefficients[i] *= power;
-                errors[i] += relative;
+                bounds[i] *= bound;
             }
         }
     }
     let mut spectrum = vec![Complex64::default(); n];
     let mut absolute = [0.0_f64, 0.0];
-    for (k, ([a, b], errors)) in product.into_iter().enumerate() {
+    for (k, ([a, b], bounds)) in product.into_iter().enumerate() {
         let i = Complex64::i();
         let copies = if k == 0 || 2 * k == n { 1.0 } else { 2.0 };
-        // Not a relative error where it exceeds 1: there the value itself is bounded by it.
-        for ((sum, value), error) in absolute.iter_mut().zip([a, b]).zip(errors) {
-            *sum += copies * value.norm() * error.exp_m1().min(1e300);
+        for ((sum, value), bound) in absolute.iter_mut().zip([a, b]).zip(bounds) {
+            *sum += copies * (bound - value.norm()).max(0.0);
         }
         spectrum[k] = a + i * b;
         if copies > 1.0 {
@@ -186,43 +180,39 @@ fn convolve(
     (spectrum, (bounds[0], bounds[1]))
 }
 
-/// `value^steps` and a bound on its relative error (or, where `value` drowns in its error, a value
-/// and bound that cover zero), given the absolute error of `value`.
+/// `value^steps`, and a bound on the modulus of the true power that leaves room for every error,
+/// given the absolute error of `value`.
 fn power(value: Complex64, error: f64, steps: f64, vanishing: f64) -> (Complex64, f64) {
     let squared = value.norm_sqr();
     if squared < vanishing {
-        return (VANISHED, VANISHED_ERROR);
+        return (Complex64::default(), VANISHED);
     }
     // A coefficient is at most 1 in modulus; below its error it is known only to be small.
     let modulus = squared.sqrt().clamp(error, 1.0);
     let log = steps * modulus.ln();
-    let relative = steps * ((4.0 * error / modulus).ln_1p() + 4.0 * f64::EPSILON);
-    if log + relative < -80.0 {
-        return (VANISHED, VANISHED_ERROR);
+    let log_bound = steps * ((4.0 * error / modulus).ln_1p() + 8.0 * f64::EPSILON) + log;
+    if log_bound < -80.0 {
+        return (Complex64::default(), VANISHED);
     }
     let angle = value.arg() * steps;
-    (Complex64::from_polar(log.exp(), angle), relative)
+    (Complex64::from_polar(log.exp(), angle), log_bound.exp())
 }
 
-/// Stands for a power of modulus below e^-80, whatever its phase.
-const VANISHED: Complex64 = Complex64::new(1.804_851_387_845_415_2e-35, 0.0);
-
-/// ln 3: an error of up to twice the value.
-const VANISHED_ERROR: f64 = 1.098_612_288_668_109_8;
+/// e^-80: powers below it count as zero.
+const VANISHED: f64 = 1.804_851_387_845_415_2e-35;
 
 fn fold(
     pmf: &Pmf,
     term: &Term,
-    spacing: f64,
     tilt: f64,
     buffer: &mut [Complex64],
     part: fn(&mut Complex64) -> &mut f64,
 ) {
     let n = buffer.len() as i64;
     let log_mgf = term.log_mgf(tilt);
-    for (&index, &log_mass) in pmf.index.iter().zip(&term.log_mass) {
+    for ((&index, loss), log_mass) in pmf.index.iter().zip(&term.loss).zip(&term.log_mass) {
         let at = index.rem_euclid(n) as usize;
-        *part(&mut buffer[at]) += (log_mass + tilt * index as f64 * spacing - log_mgf).exp();
+        *part(&mut buffer[at]) += (log_mass + tilt * loss - log_mgf).exp();
     }
 }
 
@@ -237,7 +227,7 @@ fn fast_size(wanted: usize) -> usize {
 }
 
 impl Side {
-    fn new(masses: &[f64], first: i64, spacing: f64, tilt: f64, log_scale: f64) -> Self {
+    fn new(masses: &[f64], begin: f64, spacing: f64, tilt: f64, log_scale: f64) -> Self {
         let n = masses.len();
         let (mut partial, mut slope) = (vec![0.0; n], vec![0.0; n]);
         let (decay, shrink) = ((-tilt * spacing).exp(), (-spacing).exp());
@@ -249,7 +239,7 @@ impl Side {
             slope[j] = decay * shrink * above;
         }
         Self {
-            first,
+            begin,
             spacing,
             tilt,
             log_scale,
@@ -268,7 +258,7 @@ impl Side {
 
     /// The epsilon of grid point j.
     fn epsilon(&self, j: usize) -> f64 {
-        (self.first + j as i64) as f64 * self.spacing
+        self.begin + j as f64 * self.spacing
     }
 
     fn scale(&self, j: usize) -> f64 {
@@ -283,7 +273,7 @@ impl Side {
     /// Delta at any epsilon; outside the window the nearest end's value stands in where that is a
     /// bound, else the trivial one.
     pub(crate) fn delta(&self, epsilon: f64) -> f64 {
-        let place = epsilon / self.spacing - self.first as f64;
+        let place = (epsilon - self.begin) / self.spacing;
         let last = self.partial.len() - 1;
         let rising = self.plain_charge > 0.0 || self.tilted_charge >= 0.0;
         if place < 0.0 {
@@ -303,7 +293,7 @@ impl Side {
     pub(crate) fn solve(&self, start: f64, goal: impl Fn(f64) -> f64) -> Option<f64> {
         let last = self.partial.len() - 1;
         let exceeds = |j: usize| self.at(j) > goal(self.epsilon(j + 1));
-        let place = start / self.spacing - self.first as f64;
+        let place = (start - self.begin) / self.spacing;
         let mut low = (place.max(0.0) as usize).min(last);
         // The lower bound need not fall along the window's left half, where it gives out.
         while !exceeds(low) {
@@ -328,6 +318,6 @@ impl Side {
 
     /// The left end of the window.
     pub(crate) fn begin(&self) -> f64 {
-        self.epsilon(0)
+        self.begin
     }
 }

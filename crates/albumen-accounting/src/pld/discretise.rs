@@ -11,7 +11,7 @@ use super::law::{Cell, Cells, Direction, Law};
 /// Sub-cells of a grid interval; merging needs at least two.
 const SUBCELLS: usize = 2;
 
-/// A finite distribution of the privacy loss under P, at `index * spacing`, ascending.
+/// A finite distribution of the privacy loss under P, at `offset + index * spacing`.
 #[derive(Debug, Default)]
 pub(crate) struct Pmf {
     pub(crate) index: Vec<i64>,
@@ -36,6 +36,8 @@ pub(crate) struct Discretised {
     pub(crate) infinite: f64,
     /// Is dominated by the law; what is missing to 1 lies at minus infinity.
     pub(crate) lower: Pmf,
+    /// Loss of index 0.
+    pub(crate) offset: f64,
 }
 
 /// How fine a law is cut.
@@ -55,16 +57,38 @@ pub(crate) struct Resolution {
 
 /// Cuts a law; see the module's documentation.
 pub(crate) fn discretise(law: &Law, direction: Direction, resolution: &Resolution) -> Discretised {
+    let h = resolution.spacing;
+    let offset = offset(law, direction, h);
     let (low, high) = law.range(direction, resolution.low, resolution.high);
-    let points = grid(low, high, resolution);
-    let edges = sub_edges(&points, resolution.spacing);
+    let points = grid(low - offset, high - offset, resolution);
+    let losses: Vec<f64> = points.iter().map(|&i| offset + i as f64 * h).collect();
+    let edges = sub_edges(&losses);
     let cells = law.cells(direction, &edges);
-    let (upper, infinite) = connect_dots(&points, &cells, resolution.spacing);
+    let (upper, infinite) = connect_dots(&points, &losses, &cells);
     Discretised {
-        lower: merge(&points, &edges, &cells.inside, resolution.spacing),
+        lower: merge(&points, &losses, &edges, &cells.inside),
         upper,
         infinite,
+        offset,
     }
+}
+
+/// The loss of everything within half a spacing of 0, merged.
+///
+/// At small sampling rates nearly all mass lies much closer to 0 than the spacing. With a grid point
+/// exactly there it need not be balanced against the tail, which would cost the lower bound the
+/// whole tail.
+fn offset(law: &Law, direction: Direction, h: f64) -> f64 {
+    let mut offset = 0.0_f64;
+    for _ in 0..2 {
+        let middle = law
+            .cells(direction, &[offset - h / 2.0, offset + h / 2.0])
+            .inside[0];
+        if middle.p > 0.0 && middle.q > 0.0 {
+            offset = (middle.p / middle.q).ln().clamp(-h / 2.0, h / 2.0);
+        }
+    }
+    offset
 }
 
 /// Grid indices from below `low` to above `high`, growing away from zero.
@@ -95,20 +119,18 @@ fn grid(low: f64, high: f64, resolution: &Resolution) -> Vec<i64> {
     points[first..=last.max(first + 1)].to_vec()
 }
 
-fn sub_edges(points: &[i64], h: f64) -> Vec<f64> {
-    let mut edges = Vec::with_capacity(SUBCELLS * points.len());
-    for pair in points.windows(2) {
-        let (a, b) = (pair[0] as f64 * h, pair[1] as f64 * h);
+fn sub_edges(losses: &[f64]) -> Vec<f64> {
+    let mut edges = Vec::with_capacity(SUBCELLS * losses.len());
+    for pair in losses.windows(2) {
         for i in 0..SUBCELLS {
-            let t = i as f64 / SUBCELLS as f64;
-            edges.push(a + (b - a) * t);
+            edges.push(pair[0] + (pair[1] - pair[0]) * (i as f64 / SUBCELLS as f64));
         }
     }
-    edges.push(points[points.len() - 1] as f64 * h);
+    edges.push(losses[losses.len() - 1]);
     edges
 }
 
-fn connect_dots(points: &[i64], cells: &Cells, h: f64) -> (Pmf, f64) {
+fn connect_dots(points: &[i64], losses: &[f64], cells: &Cells) -> (Pmf, f64) {
     let mut mass = vec![0.0; points.len()];
     mass[0] += cells.below.p * (1.0 + cells.below.error);
     for (j, parts) in cells.inside.chunks(SUBCELLS).enumerate() {
@@ -118,7 +140,7 @@ fn connect_dots(points: &[i64], cells: &Cells, h: f64) -> (Pmf, f64) {
         }
         let q: f64 = parts.iter().map(|c| c.q).sum();
         let slip = parts.iter().fold(0.0_f64, |s, c| s.max(c.slip));
-        let (a, b) = (points[j] as f64 * h, points[j + 1] as f64 * h);
+        let (a, b) = (losses[j], losses[j + 1]);
         let width = -(a - b).exp_m1();
         // e^a q <= p up to rounding; where q underflows the whole mass goes up.
         let raise = p - (a + q.ln()).exp() + 4.0 * slip * p;
@@ -134,7 +156,7 @@ fn connect_dots(points: &[i64], cells: &Cells, h: f64) -> (Pmf, f64) {
 }
 
 /// Merges cells from left to right into outcomes whose loss is a grid point.
-fn merge(points: &[i64], edges: &[f64], cells: &[Cell], h: f64) -> Pmf {
+fn merge(points: &[i64], losses: &[f64], edges: &[f64], cells: &[Cell]) -> Pmf {
     let mut pmf = Pmf::default();
     let mut queue = cells
         .iter()
@@ -143,8 +165,7 @@ fn merge(points: &[i64], edges: &[f64], cells: &[Cell], h: f64) -> Pmf {
         .peekable();
     let mut left = (0.0, f64::NEG_INFINITY);
     // A point whose left cells wait for right ones to balance them.
-    for (j, &point) in points.iter().enumerate() {
-        let target = point as f64 * h;
+    for (j, (&point, &target)) in points.iter().zip(losses).enumerate() {
         let mut pool = 0.0;
         let mut deficit = 0.0;
         loop {

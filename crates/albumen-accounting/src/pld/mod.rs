@@ -14,4 +14,4 @@ mod law;
 mod search;
 
 pub(crate) use law::{Direction, Law};
-pub(crate) use search::Problem;
+pub(crate) use search::{Problem, distance_charge};

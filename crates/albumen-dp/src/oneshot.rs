@@ -1,0 +1,277 @@
+use albumen_accounting::Event;
+use albumen_schema::Unit;
+use opendp::core::Measurement;
+use opendp::domains::{AtomDomain, VectorDomain};
+use opendp::error::Fallible;
+use opendp::measurements::{make_laplace, make_private_quantile};
+use opendp::measures::MaxDivergence;
+use opendp::metrics::{AbsoluteDistance, L1Distance, SymmetricDistance};
+use serde::{Deserialize, Serialize};
+
+use crate::Sensitive;
+use crate::error::{DpError, check};
+use crate::released::{Released, Scope};
+
+/// A release made once, outside training: a count, a histogram or a quantile.
+///
+/// Every unit may hold several items (an owner several albums); only the first `max_per_unit` of
+/// each unit count.
+///
+/// # Guarantee
+/// Each call is `epsilon`-DP under add/remove adjacency of `unit`; the event carries the epsilon
+/// that opendp's own privacy map gives, accounted as randomised response. Sampling is exact and fed
+/// by OpenSSL's generator.
+///
+/// # Citations
+/// Ghosh, Roughgarden and Sundararajan 2012 and Canonne, Kamath and Steinke 2020 (discrete Laplace);
+/// Smith 2011 and McKenna and Sheldon 2020 (quantile); opendp 0.16. Proof note: proofs/oneshot.md.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneShot {
+    /// What adjacency adds or removes.
+    pub unit: Unit,
+    /// The public number that stands for the corpus's size.
+    pub declared_units: u64,
+    /// What the release may spend.
+    pub epsilon: f64,
+    /// Items of one unit that count.
+    pub max_per_unit: u32,
+}
+
+impl OneShot {
+    /// Noisy number of items; `items_per_unit` holds one number a unit.
+    ///
+    /// # Errors
+    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    pub fn count(&self, items_per_unit: &Sensitive<Vec<u64>>) -> Result<Released<i64>, DpError> {
+        self.validate()?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the count goes into the Laplace mechanism only"
+        )]
+        let items = items_per_unit.expose();
+        let bound = u64::from(self.max_per_unit);
+        let count: u64 = items.iter().map(|&n| n.min(bound)).sum();
+        let measurement = make_laplace::<_, _, MaxDivergence>(
+            AtomDomain::<i64>::default(),
+            AbsoluteDistance::<i64>::default(),
+            self.scale(),
+            None,
+        );
+        self.release(measurement, &(count as i64), &i64::from(self.max_per_unit))
+    }
+
+    /// Noisy number of items in each of `categories` public categories; `items` holds the category
+    /// of each item of each unit, and items of other categories are left out.
+    ///
+    /// # Errors
+    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    pub fn histogram(
+        &self,
+        categories: usize,
+        items: &Sensitive<Vec<Vec<usize>>>,
+    ) -> Result<Released<Vec<i64>>, DpError> {
+        self.validate()?;
+        check(
+            "categories",
+            categories as f64,
+            categories > 0,
+            "at least 1",
+        )?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the counts go into the Laplace mechanism only"
+        )]
+        let units = items.expose();
+        let mut counts = vec![0_i64; categories];
+        for unit in units {
+            for &category in unit.iter().take(self.max_per_unit as usize) {
+                if let Some(count) = counts.get_mut(category) {
+                    *count += 1;
+                }
+            }
+        }
+        let measurement = make_laplace::<_, _, MaxDivergence>(
+            VectorDomain::new(AtomDomain::<i64>::default()).with_size(categories),
+            L1Distance::<i64>::default(),
+            self.scale(),
+            None,
+        );
+        self.release(measurement, &counts, &i64::from(self.max_per_unit))
+    }
+
+    /// The candidate nearest to the `alpha`-quantile of all items' values, noisily; `candidates` are
+    /// public and ascending, and values that are not numbers are left out.
+    ///
+    /// # Errors
+    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    pub fn quantile(
+        &self,
+        alpha: f64,
+        candidates: &[f64],
+        values: &Sensitive<Vec<Vec<f64>>>,
+    ) -> Result<Released<f64>, DpError> {
+        self.validate()?;
+        check("alpha", alpha, (0.0..=1.0).contains(&alpha), "from 0 to 1")?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the values go into the quantile mechanism only"
+        )]
+        let units = values.expose();
+        let items: Vec<f64> = (units.iter())
+            .flat_map(|unit| unit.iter().take(self.max_per_unit as usize))
+            .filter(|value| !value.is_nan())
+            .copied()
+            .collect();
+        let make = |scale: f64| {
+            make_private_quantile(
+                VectorDomain::new(AtomDomain::<f64>::new_non_nan()),
+                SymmetricDistance,
+                MaxDivergence,
+                candidates.to_vec(),
+                alpha,
+                scale,
+            )
+        };
+        // The privacy map is linear in 1 / scale.
+        let at_one = make(1.0)
+            .and_then(|m| m.map(&self.max_per_unit))
+            .map_err(opendp)?;
+        self.release(make(at_one / self.epsilon), &items, &self.max_per_unit)
+    }
+
+    /// Laplace scale for a sensitivity of `max_per_unit`.
+    fn scale(&self) -> f64 {
+        f64::from(self.max_per_unit) / self.epsilon
+    }
+
+    fn release<DI, MI, T>(
+        &self,
+        measurement: Fallible<Measurement<DI, MI, MaxDivergence, T>>,
+        value: &DI::Carrier,
+        distance: &MI::Distance,
+    ) -> Result<Released<T>, DpError>
+    where
+        DI: opendp::core::Domain,
+        MI: opendp::core::Metric,
+        (DI, MI): opendp::core::MetricSpace,
+    {
+        let measurement = measurement.map_err(opendp)?;
+        let epsilon = measurement.map(distance).map_err(opendp)?;
+        let event = Event::PureDp { epsilon };
+        event.validate()?;
+        let scope = Scope {
+            unit: self.unit,
+            declared_units: self.declared_units,
+            insecure: false,
+        };
+        let output = measurement.invoke(value).map_err(opendp)?;
+        Ok(Released::new(output, event, scope))
+    }
+
+    fn validate(&self) -> Result<(), DpError> {
+        check(
+            "epsilon",
+            self.epsilon,
+            (1e-6..=50.0).contains(&self.epsilon),
+            "from 1e-6 to 50",
+        )?;
+        check(
+            "max_per_unit",
+            f64::from(self.max_per_unit),
+            self.max_per_unit > 0,
+            "at least 1",
+        )
+    }
+}
+
+/// opendp's error with its message; none of its messages on these paths carry data.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn opendp(error: opendp::error::Error) -> DpError {
+    let message = error.message.as_deref().unwrap_or("no message");
+    DpError::OpenDp(format!("{:?}: {message}", error.variant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_shot(epsilon: f64, max_per_unit: u32) -> OneShot {
+        OneShot {
+            unit: Unit::Owner,
+            declared_units: 100,
+            epsilon,
+            max_per_unit,
+        }
+    }
+
+    fn charged<T>(released: &Released<T>) -> f64 {
+        match released.event() {
+            Event::PureDp { epsilon } => *epsilon,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn counts_are_bounded_noisy_and_charged() {
+        let items = Sensitive::new(vec![1, 2, 1000]);
+        let settings = one_shot(1.0, 3);
+        let mut sum = 0.0;
+        let mut squares = 0.0;
+        let n = 4000;
+        for _ in 0..n {
+            let released = settings.count(&items).unwrap();
+            assert!((charged(&released) - 1.0).abs() < 1e-9);
+            let x = *released.peek() as f64;
+            sum += x;
+            squares += x * x;
+        }
+        let mean = sum / f64::from(n);
+        let variance = squares / f64::from(n) - mean * mean;
+        // 1 + 2 + 3, and the discrete Laplace's variance 1 / (cosh(1/3) - 1).
+        let expected = 1.0 / ((1.0_f64 / 3.0).cosh() - 1.0);
+        assert!(
+            (mean - 6.0).abs() < 5.0 * (expected / f64::from(n)).sqrt(),
+            "{mean}"
+        );
+        assert!(
+            (variance / expected - 1.0).abs() < 0.15,
+            "{variance} {expected}"
+        );
+    }
+
+    #[test]
+    fn histograms_leave_out_what_is_beyond_bound_and_categories() {
+        let items = Sensitive::new(vec![vec![0, 1, 1], vec![7], vec![1]]);
+        let released = one_shot(40.0, 2).histogram(3, &items).unwrap();
+        assert!((charged(&released) - 40.0).abs() < 1e-6);
+        assert_eq!(*released.peek(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn quantiles_are_candidates_near_the_quantile() {
+        let values = Sensitive::new((0..500).map(|i| vec![f64::from(i), f64::NAN]).collect());
+        let candidates: Vec<f64> = (0..50).map(|i| f64::from(i) * 10.0).collect();
+        let released = one_shot(20.0, 2)
+            .quantile(0.9, &candidates, &values)
+            .unwrap();
+        assert!((charged(&released) - 20.0).abs() < 1e-6);
+        assert!(
+            (released.peek() - 450.0).abs() <= 20.0,
+            "{}",
+            released.peek()
+        );
+    }
+
+    #[test]
+    fn errors_of_opendp_keep_their_message() {
+        let values = Sensitive::new(vec![vec![1.0]]);
+        match one_shot(1.0, 1).quantile(0.5, &[2.0, 2.0], &values) {
+            Err(DpError::OpenDp(message)) => {
+                assert!(message.contains("strictly increasing"), "{message}")
+            }
+            _ => panic!("equal candidates were taken"),
+        }
+        assert!(one_shot(0.0, 1).count(&Sensitive::new(vec![1])).is_err());
+    }
+}
