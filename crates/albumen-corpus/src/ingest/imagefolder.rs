@@ -1,7 +1,8 @@
 //! Layout 3: Hugging Face imagefolder. A row of `metadata.jsonl` names one photo (`file_name`) or
 //! all those of an album (`file_names`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -40,118 +41,115 @@ enum Text {
 /// row of several photos is an album, and its `text`, if it is a single one, the album's title.
 pub(super) fn list(root: &Root) -> Result<Vec<Listed>, IngestError> {
     let path = root.path.join(METADATA);
-    let wrong = |line, problem: String| IngestError::Line {
-        path: path.clone(),
-        line,
-        problem,
-        hint: HINT,
+    let mut reader = Reader {
+        root,
+        seen: Seen::new(&path),
+        path,
+        albums: Vec::new(),
+        by_photo: BTreeMap::new(),
+        photos: BTreeSet::new(),
     };
-    let mut rows_of_photos: BTreeMap<String, usize> = BTreeMap::new();
-    let mut albums: Vec<Listed> = Vec::new();
-    let mut seen = Seen::new(&path);
-    jsonl::lines(&path, HINT, |line, row: Row| {
-        if let Some(key) = row
-            .other
-            .keys()
-            .find(|k| k.to_ascii_lowercase().starts_with("owner"))
-        {
-            return Err(wrong(
-                line,
-                format!("unknown key `{key}`; did you mean `owner_id`?"),
-            ));
+    let path = reader.path.clone();
+    jsonl::lines(&path, HINT, |line, row| reader.row(line, row))?;
+    if reader.albums.is_empty() {
+        return Err(IngestError::NoAlbums { path, hint: HINT });
+    }
+    Ok(reader.albums)
+}
+
+struct Reader<'a> {
+    root: &'a Root,
+    path: PathBuf,
+    albums: Vec<Listed>,
+    /// Every album with the line it stands in.
+    seen: Seen,
+    /// Where in `albums` those are that rows of one photo make.
+    by_photo: BTreeMap<String, usize>,
+    /// Album and file of every photo.
+    photos: BTreeSet<(usize, String)>,
+}
+
+impl Reader<'_> {
+    fn row(&mut self, line: usize, row: Row) -> Result<(), IngestError> {
+        let wrong = |problem: String| IngestError::Line {
+            path: self.path.clone(),
+            line,
+            problem,
+            hint: HINT,
+        };
+        let near_owner = |k: &&String| k.to_ascii_lowercase().starts_with("owner");
+        if let Some(key) = row.other.keys().find(near_owner) {
+            return Err(wrong(format!(
+                "unknown key `{key}`; did you mean `owner_id`?"
+            )));
         }
         let whole_album = row.file_names.is_some();
-        let files = match (row.file_name, row.file_names) {
-            (Some(file), None) => vec![file],
-            (None, Some(files)) => files,
-            (None, None) => {
-                return Err(wrong(
-                    line,
-                    "there is neither `file_name` nor `file_names`".into(),
-                ));
-            }
-            (Some(_), Some(_)) => {
-                return Err(wrong(
-                    line,
-                    "there are both `file_name` and `file_names`".into(),
-                ));
-            }
-        };
-        let Some(first) = files.first().cloned() else {
-            return Err(wrong(line, "`file_names` is empty".into()));
-        };
-        let (captions, title) = captions(row.text, files.len()).map_err(|e| wrong(line, e))?;
-        let id_of = |id: Option<Id>, key: &str| {
-            id.map(|id| {
-                id.text()
-                    .ok_or_else(|| wrong(line, format!("`{key}` is empty")))
-            })
-            .transpose()
-        };
-        let owner_id = id_of(row.owner_id, "owner_id")?;
-        let id = match id_of(row.album_id, "album_id")? {
+        let files = files(row.file_name, row.file_names).map_err(|e| wrong(e.into()))?;
+        if let Some(file) = files.iter().find(|file| !Root::stays_inside(file)) {
+            return Err(wrong(format!("`{file}` leads out of the input folder")));
+        }
+        let (captions, title) = captions(row.text, files.len()).map_err(wrong)?;
+        let owner_id = given(row.owner_id, "owner_id").map_err(wrong)?;
+        let id = match given(row.album_id, "album_id").map_err(wrong)? {
             Some(id) => id,
             None if whole_album => format!("row-{line:06}"),
-            None => first,
+            None => files.concat(),
         };
-        let mut photos = Vec::with_capacity(files.len());
-        for (file, caption) in files.into_iter().zip(captions) {
-            if !Root::stays_inside(&file) {
-                return Err(wrong(
-                    line,
-                    format!("`{file}` leads out of the input folder"),
-                ));
+        let index = match self.by_photo.get(&id) {
+            Some(&index) if !whole_album => index,
+            _ => {
+                self.seen.add(&id, line)?;
+                self.albums.len()
             }
-            let found = root
-                .file(&root.path.join(&file))
-                .map_err(|refused| refused.reason());
-            photos.push(ListedPhoto {
+        };
+        if index == self.albums.len() {
+            let (id, owner_id) = (id.clone(), owner_id.clone());
+            let photos = Vec::new();
+            self.albums.push(Listed {
+                id,
+                owner_id,
+                title,
+                photos,
+                by_time: false,
+            });
+        }
+        if !whole_album {
+            self.by_photo.insert(id.clone(), index);
+        }
+        let album = &mut self.albums[index];
+        if album.owner_id != owner_id {
+            let problem = "has another `owner_id` here than in the rows before";
+            return Err(wrong(format!("the album `{id}` {problem}")));
+        }
+        for (file, caption) in files.into_iter().zip(captions) {
+            if !self.photos.insert((index, file.clone())) {
+                return Err(wrong(format!("`{file}` stands twice in the album `{id}`")));
+            }
+            let found = self.root.file(&self.root.path.join(&file));
+            let found = found.map_err(|refused| refused.reason());
+            album.photos.push(ListedPhoto {
                 id: file,
                 file: found,
                 caption,
             });
         }
-        let index = match rows_of_photos.get(&id) {
-            Some(&index) if !whole_album => index,
-            _ => {
-                seen.add(&id, line)?;
-                albums.push(Listed {
-                    id: id.clone(),
-                    owner_id: owner_id.clone(),
-                    title,
-                    photos: Vec::new(),
-                    by_time: false,
-                });
-                if !whole_album {
-                    rows_of_photos.insert(id.clone(), albums.len() - 1);
-                }
-                albums.len() - 1
-            }
-        };
-        let Some(album) = albums.get_mut(index) else {
-            return Ok(());
-        };
-        if album.owner_id != owner_id {
-            return Err(wrong(
-                line,
-                format!("the album `{id}` has another `owner_id` here than in the rows before"),
-            ));
-        }
-        for photo in photos {
-            if album.photos.iter().any(|p| p.id == photo.id) {
-                return Err(wrong(
-                    line,
-                    format!("`{}` stands twice in the album `{id}`", photo.id),
-                ));
-            }
-            album.photos.push(photo);
-        }
         Ok(())
-    })?;
-    if albums.is_empty() {
-        return Err(IngestError::NoAlbums { path, hint: HINT });
     }
-    Ok(albums)
+}
+
+fn files(one: Option<String>, many: Option<Vec<String>>) -> Result<Vec<String>, &'static str> {
+    match (one, many) {
+        (Some(file), None) => Ok(vec![file]),
+        (None, Some(files)) if files.is_empty() => Err("`file_names` is empty"),
+        (None, Some(files)) => Ok(files),
+        (None, None) => Err("there is neither `file_name` nor `file_names`"),
+        (Some(_), Some(_)) => Err("there are both `file_name` and `file_names`"),
+    }
+}
+
+fn given(id: Option<Id>, key: &str) -> Result<Option<String>, String> {
+    id.map(|id| id.text().ok_or_else(|| format!("`{key}` is empty")))
+        .transpose()
 }
 
 type Captions = (Vec<Option<String>>, Option<String>);

@@ -1,6 +1,7 @@
 //! Layout 5: text alone, one JSON object of an album a line. Also the line reader that layout 3
 //! shares.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -73,7 +74,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Album>, IngestError> {
         if album.photos.is_empty() {
             return Err(wrong("the album has no photos"));
         }
-        let mut photos: Vec<Photo> = Vec::with_capacity(album.photos.len());
+        let mut ids = BTreeSet::new();
+        let mut photos = Vec::with_capacity(album.photos.len());
         for (i, photo) in album.photos.into_iter().enumerate() {
             let place = i + 1;
             let id = match photo.id {
@@ -82,7 +84,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Album>, IngestError> {
                     .text()
                     .ok_or_else(|| wrong(&format!("the id of photo {place} is empty")))?,
             };
-            if photos.iter().any(|p| p.id == id) {
+            if !ids.insert(id.clone()) {
                 return Err(wrong(&format!(
                     "the photo id `{id}` stands twice in the album"
                 )));

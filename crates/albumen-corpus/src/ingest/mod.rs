@@ -195,7 +195,7 @@ fn inspect(listed: Vec<Listed>, max_pixels: u64) -> Ingested {
         for (photo, facts) in photos.into_iter().zip(facts.by_ref()) {
             match (facts, photo.file) {
                 (Ok(facts), Ok(path)) => {
-                    usable.push(to_photo(photo.id, path, photo.caption, facts))
+                    usable.push(to_photo(photo.id, path, photo.caption, facts));
                 }
                 (Err(reason), _) | (_, Err(reason)) => {
                     set_aside.push(SetAside {

@@ -132,9 +132,9 @@ fn open(bytes: &[u8], max_pixels: u64) -> Result<impl ImageDecoder, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|e| format!("it cannot be read: {e}"))?;
-    let format = match reader.format() {
-        Some(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) => format,
-        _ => return Err("it is not a JPEG, PNG or WebP image".into()),
+    let known = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP];
+    let Some(format) = reader.format().filter(|f| known.contains(f)) else {
+        return Err("it is not a JPEG, PNG or WebP image".into());
     };
     if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
         return Err("the JPEG is cut short".into());
