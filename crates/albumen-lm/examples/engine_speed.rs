@@ -20,7 +20,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn smollm2() -> ModelConfig {
-    let rope = Rope { theta: 100_000.0, scaling: RopeScaling::None };
+    let rope = Rope {
+        theta: 100_000.0,
+        scaling: RopeScaling::None,
+    };
     ModelConfig {
         family: Family::Llama,
         vocab_size: 49152,
@@ -50,10 +53,15 @@ fn smollm2() -> ModelConfig {
 fn random_weights(config: ModelConfig) -> Weights {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut matrix = |out: usize, input: usize| -> Vec<f32> {
-        (0..out * input).map(|_| rng.random_range(-0.04..0.04)).collect()
+        (0..out * input)
+            .map(|_| rng.random_range(-0.04..0.04))
+            .collect()
     };
     let (h, i) = (config.hidden_size, config.intermediate_size);
-    let (q, kv) = (config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim);
+    let (q, kv) = (
+        config.num_heads * config.head_dim,
+        config.num_kv_heads * config.head_dim,
+    );
     let layers = (0..config.num_layers).map(|_| LayerWeights {
         input_norm: vec![1.0; h],
         mlp_norm: vec![1.0; h],
@@ -68,7 +76,13 @@ fn random_weights(config: ModelConfig) -> Weights {
     });
     let layers = layers.collect();
     let embedding = matrix(config.vocab_size, h);
-    Weights { embedding, head: None, final_norm: vec![1.0; h], layers, config }
+    Weights {
+        embedding,
+        head: None,
+        final_norm: vec![1.0; h],
+        layers,
+        config,
+    }
 }
 
 fn sequences(units: usize, tokens: usize) -> Vec<Sequence> {
@@ -77,9 +91,15 @@ fn sequences(units: usize, tokens: usize) -> Vec<Sequence> {
         let text: Vec<u32> = (0..tokens).map(|_| rng.random_range(0..49152)).collect();
         // A loss at every position, as the peers' benchmarks have it.
         let weight = 1.0 / (tokens - 1) as f32;
-        Sequence::builder().context(&text[..1]).target(&text[1..], weight).build()
+        Sequence::builder()
+            .context(&text[..1])
+            .target(&text[1..], weight)
+            .build()
     };
-    (0..units).map(one).collect::<Result<_, _>>().unwrap_or_default()
+    (0..units)
+        .map(one)
+        .collect::<Result<_, _>>()
+        .unwrap_or_default()
 }
 
 fn median(rounds: usize, mut f: impl FnMut() -> Result<(), LmError>) -> Result<f64, LmError> {
@@ -105,16 +125,32 @@ fn peak_mib() -> f64 {
 /// Processor seconds of this process so far, all threads (in ticks of 10 ms).
 fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|f| f.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 fn layout(config: &ModelConfig, layers: usize) -> Result<(LoraLayout, Vec<f32>), LmError> {
     let targets = vec![Target::Q, Target::K, Target::V, Target::O];
-    let config_ = LoraConfig { rank: 8, alpha: 16.0, targets, layers: Some(layers) };
+    let config_ = LoraConfig {
+        rank: 8,
+        alpha: 16.0,
+        targets,
+        layers: Some(layers),
+    };
     let layout = LoraLayout::new(config, &config_)?;
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let params = (0..layout.len()).map(|_| rng.random_range(-0.02..0.02)).collect();
+    let params = (0..layout.len())
+        .map(|_| rng.random_range(-0.02..0.02))
+        .collect();
     Ok((layout, params))
 }
 
@@ -127,7 +163,10 @@ struct Settings {
 
 fn step(lm: &Lm<Cpu>, s: &Settings, cached: bool) -> Result<(), LmError> {
     let (layout, params) = layout(lm.config(), s.layers)?;
-    let adapter = Adapter { layout: &layout, params: &params };
+    let adapter = Adapter {
+        layout: &layout,
+        params: &params,
+    };
     let sequences = sequences(s.units, s.tokens);
     let all: Vec<&Sequence> = sequences.iter().collect();
     let states = if cached {
@@ -138,7 +177,12 @@ fn step(lm: &Lm<Cpu>, s: &Settings, cached: bool) -> Result<(), LmError> {
     let units: Vec<_> = sequences
         .iter()
         .enumerate()
-        .map(|(i, sequence)| vec![Example { sequence, states: states.get(i) }])
+        .map(|(i, sequence)| {
+            vec![Example {
+                sequence,
+                states: states.get(i),
+            }]
+        })
         .collect();
     let mut sum = vec![0.0_f32; layout.len()];
     let before = cpu_s();
@@ -171,7 +215,10 @@ fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
         let requests: Vec<_> = (0..batch as u64)
             .map(|stream| {
                 let prompt = (0..prompt).map(|_| rng.random_range(0..49152)).collect();
-                Request { trunk: Vec::new(), branches: vec![Branch { prompt, stream }] }
+                Request {
+                    trunk: Vec::new(),
+                    branches: vec![Branch { prompt, stream }],
+                }
             })
             .collect();
         let mut options = DecodeOptions {
@@ -181,11 +228,13 @@ fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
             sampling: SamplingParams::default(),
             seed: 0,
         };
-        let time =
-            median(s.rounds, || lm.generate(None, None, &requests, &options, &mut |_, _, _| {}))?;
+        let time = median(s.rounds, || {
+            lm.generate(None, None, &requests, &options, &mut |_, _, _| {})
+        })?;
         options.max_new_tokens = 1;
-        let prefill =
-            median(s.rounds, || lm.generate(None, None, &requests, &options, &mut |_, _, _| {}))?;
+        let prefill = median(s.rounds, || {
+            lm.generate(None, None, &requests, &options, &mut |_, _, _| {})
+        })?;
         println!(
             "decode {:?} batch {batch} prompt {prompt} + 64: {:.3} s, {:.0} new tokens/s ({:.0} without the prompts), prompts {:.0} tokens/s",
             lm.kernels().precision(),
@@ -200,7 +249,10 @@ fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
 
 fn main() -> Result<(), LmError> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let value = |key: &str| args.iter().find_map(|a| a.strip_prefix(key)?.strip_prefix('='));
+    let value = |key: &str| {
+        args.iter()
+            .find_map(|a| a.strip_prefix(key)?.strip_prefix('='))
+    };
     let number = |key, default| value(key).and_then(|v| v.parse().ok()).unwrap_or(default);
     let mut s = Settings {
         units: number("units", 8),

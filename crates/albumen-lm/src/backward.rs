@@ -53,7 +53,8 @@ impl<K: Kernels> Lm<K> {
         let x = || k.rms_norm_again(&saved.m, &saved.m_inverse, &l.mlp_norm);
         let gate_up = (sites.gate_up.as_ref(), saved.u_gate_up.as_ref());
         let more = !lowest || sites_below;
-        let Some(dx) = self.project_backward(&d_gate_up, &l.gate_up, gate_up, x, more, pass)? else {
+        let Some(dx) = self.project_backward(&d_gate_up, &l.gate_up, gate_up, x, more, pass)?
+        else {
             return Ok(None);
         };
         drop(d_gate_up);
@@ -101,10 +102,12 @@ impl<K: Kernels> Lm<K> {
         let Some(((raw, inverse), norm)) = saved.zip(norm) else {
             return Ok(None);
         };
-        self.kernels.rms_norm_backward(&raw, &inverse, norm, g, None).map(Some)
+        self.kernels
+            .rms_norm_backward(&raw, &inverse, norm, g, None)
+            .map(Some)
     }
 
-    /// Backward of `Lm::project`: writes the site's LoRA gradients, and gives the gradient of the
+    /// Backward of `model::project`: writes the site's LoRA gradients, and gives the gradient of the
     /// input where `more` is below. `x` makes the input again.
     fn project_backward(
         &self,

@@ -4,18 +4,23 @@
 //! drawn last. A branch that ends leaves its place to the next one, so that short texts do not
 //! leave the batch idle (Yu et al. 2022, "Orca", OSDI, section 3.1).
 
+mod request;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::error::LmError;
+use crate::kernels::cpu::attention::cap;
 use crate::kernels::cpu::cache::{self, Cache, Visible};
 use crate::kernels::cpu::{Cpu, Matrix};
 use crate::kernels::{AttentionShape, Kernels, on_pool};
 use crate::lora::Adapter;
 use crate::model::{DeviceAdapter, Lm};
-use crate::sampler::{Sampler, SamplingParams};
+use crate::sampler::Sampler;
+
+pub use request::{Branch, DecodeOptions, Generation, Request, Stop};
 
 /// Rows of one forward pass; prompts beyond it wait for the next.
 const ROWS: usize = 1024;
@@ -29,58 +34,6 @@ impl Prefix {
     pub fn len(&self) -> usize {
         self.0.len()
     }
-}
-
-/// A text to continue in one or several ways. The trunk's keys and values are computed once and
-/// shared by its branches, which do not see each other; positions continue from the trunk's end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Tokens common to all branches; may be empty.
-    pub trunk: Vec<u32>,
-    /// The continuations.
-    pub branches: Vec<Branch>,
-}
-
-/// One continuation of a [`Request`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branch {
-    /// Tokens after the trunk; may be empty where the trunk is not.
-    pub prompt: Vec<u32>,
-    /// Number of its random stream; with `DecodeOptions::seed` it fixes every draw.
-    pub stream: u64,
-}
-
-/// How to generate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecodeOptions {
-    /// Branches in work at once; the text does not depend on it.
-    pub batch: usize,
-    /// Tokens at most for each branch.
-    pub max_new_tokens: usize,
-    /// Tokens that end a branch; they are not part of its text.
-    pub stop_tokens: Vec<u32>,
-    /// How a token is drawn. The repetition penalty sees trunk, prompt and new tokens.
-    pub sampling: SamplingParams,
-    /// Public seed of all random streams.
-    pub seed: u64,
-}
-
-/// Why a generation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// One of `DecodeOptions::stop_tokens`.
-    Token(u32),
-    /// `DecodeOptions::max_new_tokens` or the model's last position.
-    Length,
-}
-
-/// What was generated for a branch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generation {
-    /// The new tokens, without prompt and stop token.
-    pub tokens: Vec<u32>,
-    /// Why it ended.
-    pub stop: Stop,
 }
 
 /// A branch in work.
@@ -122,7 +75,9 @@ impl Lm<Cpu> {
     /// Where there is no token, or a token, a position or the parameters do not fit the model.
     pub fn prefix(&self, adapter: Option<Adapter<'_>>, tokens: &[u32]) -> Result<Prefix, LmError> {
         if tokens.is_empty() {
-            return Err(LmError::Decoding("a prefix needs at least one token".into()));
+            return Err(LmError::Decoding(
+                "a prefix needs at least one token".into(),
+            ));
         }
         self.check_tokens(tokens)?;
         self.check_position(tokens.len())?;
@@ -174,9 +129,14 @@ impl Lm<Cpu> {
         options: &DecodeOptions,
     ) -> Result<(), LmError> {
         options.sampling.check()?;
-        for (name, value) in [("batch", options.batch), ("max_new_tokens", options.max_new_tokens)] {
+        for (name, value) in [
+            ("batch", options.batch),
+            ("max_new_tokens", options.max_new_tokens),
+        ] {
             if value == 0 {
-                return Err(LmError::Decoding(format!("{name} is 0; it must be 1 or more")));
+                return Err(LmError::Decoding(format!(
+                    "{name} is 0; it must be 1 or more"
+                )));
             }
         }
         for request in requests {
@@ -213,7 +173,12 @@ impl<'a> Decoder<'a> {
         if let Some(adapter) = &mut adapter {
             adapter.params = kernels.transpose_b(&adapter.params, adapter.adapter.layout);
         }
-        Ok(Self { lm, kernels, adapter, prefix })
+        Ok(Self {
+            lm,
+            kernels,
+            adapter,
+            prefix,
+        })
     }
 
     fn new_cache(&self, tokens: usize) -> Cache {
@@ -225,7 +190,11 @@ impl<'a> Decoder<'a> {
     fn cache(&self, tokens: &[u32]) -> Result<Cache, LmError> {
         let mut own = self.new_cache(tokens.len());
         let before = self.prefix.into_iter().collect();
-        self.feed(vec![Feed { tokens, before, own: &mut own }])?;
+        self.feed(vec![Feed {
+            tokens,
+            before,
+            own: &mut own,
+        }])?;
         Ok(own)
     }
 
@@ -242,20 +211,35 @@ impl<'a> Decoder<'a> {
         let mut fresh: Vec<usize> = next.iter().map(|n| n.0).collect();
         fresh.dedup();
         fresh.retain(|&r| shared(&requests[r]) > 0 && last.as_ref().is_none_or(|l| l.0 != r));
-        let mut caches: Vec<_> =
-            fresh.iter().map(|&r| self.new_cache(shared(&requests[r]))).collect();
+        let mut caches: Vec<_> = fresh
+            .iter()
+            .map(|&r| self.new_cache(shared(&requests[r])))
+            .collect();
         let feeds = fresh.iter().zip(&mut caches).map(|(&r, own)| {
             let tokens = &requests[r].trunk[..shared(&requests[r])];
-            Feed { tokens, before: self.prefix.into_iter().collect(), own }
+            Feed {
+                tokens,
+                before: self.prefix.into_iter().collect(),
+                own,
+            }
         });
         self.feed(feeds.collect())?;
-        let mut trunks: VecDeque<_> = fresh.into_iter().zip(caches.into_iter().map(Arc::new)).collect();
+        let mut trunks: VecDeque<_> = fresh
+            .into_iter()
+            .zip(caches.into_iter().map(Arc::new))
+            .collect();
         for &(request, branch) in next {
             if trunks.front().is_some_and(|t| t.0 == request) {
                 *last = trunks.pop_front();
             }
-            let trunk = last.as_ref().filter(|l| l.0 == request).map(|l| Arc::clone(&l.1));
-            let Request { trunk: tokens, branches } = &requests[request];
+            let trunk = last
+                .as_ref()
+                .filter(|l| l.0 == request)
+                .map(|l| Arc::clone(&l.1));
+            let Request {
+                trunk: tokens,
+                branches,
+            } = &requests[request];
             let Branch { prompt, stream } = &branches[branch];
             let history = [&tokens[..], prompt].concat();
             let (given, seen) = (history.len(), trunk.as_ref().map_or(0, |t| t.len()));
@@ -263,7 +247,17 @@ impl<'a> Decoder<'a> {
             let limit = room.min(given + options.max_new_tokens);
             let own = self.new_cache(limit - seen);
             let sampler = Sampler::from_seed(options.sampling.clone(), options.seed, *stream)?;
-            slots.push(Slot { request, branch, trunk, own, history, seen, given, limit, sampler });
+            slots.push(Slot {
+                request,
+                branch,
+                trunk,
+                own,
+                history,
+                seen,
+                given,
+                limit,
+                sampler,
+            });
         }
         Ok(())
     }
@@ -277,8 +271,16 @@ impl<'a> Decoder<'a> {
         let feeds = slots.iter_mut().map(|slot| {
             let tokens = &slot.history[slot.seen..];
             slot.seen = slot.history.len();
-            let before = self.prefix.into_iter().chain(slot.trunk.as_deref()).collect();
-            Feed { tokens, before, own: &mut slot.own }
+            let before = self
+                .prefix
+                .into_iter()
+                .chain(slot.trunk.as_deref())
+                .collect();
+            Feed {
+                tokens,
+                before,
+                own: &mut slot.own,
+            }
         });
         let last = self.feed(feeds.collect())?;
         let mut logits = self.kernels.linear(&last, self.lm.head(), None)?; // (slots, vocab)
@@ -288,7 +290,7 @@ impl<'a> Decoder<'a> {
             .zip(slots.par_iter_mut())
             .map(|(logits, slot)| {
                 if let Some(c) = self.lm.config.final_softcap {
-                    logits.iter_mut().for_each(|x| *x = c * (*x / c).tanh());
+                    cap(logits, c);
                 }
                 let token = slot.sampler.next(logits, &slot.history);
                 if options.stop_tokens.contains(&token) {
@@ -338,42 +340,39 @@ impl<'a> Decoder<'a> {
         let mut h = k.embed(&lm.embedding, &tokens, lm.config.embedding_scale)?;
         for layer in 0..lm.layers.len() {
             let mut attend = |qkv: &Matrix, shape: &AttentionShape| {
-                Ok((self.attend(layer, qkv, shape, feeds), k.zeros(0, 0)?))
+                Ok((attend(layer, qkv, shape, feeds), k.zeros(0, 0)?))
             };
             let adapter = self.adapter.as_ref();
-            h = lm.layer_with(k, layer, h, &angles, adapter, false, &mut attend)?.0;
+            h = lm
+                .layer_with(k, layer, h, &angles, adapter, false, &mut attend)?
+                .0;
         }
-        feeds.iter_mut().for_each(|f| f.own.advance(f.tokens.len()));
+        for feed in feeds.iter_mut() {
+            feed.own.advance(feed.tokens.len());
+        }
         let rows = k.gather(&h, &ends)?;
         Ok(k.rms_norm(&rows, &lm.final_norm, lm.eps())?.0)
     }
+}
 
-    /// Writes the rows' keys and values to their caches, then attends.
-    fn attend(
-        &self,
-        layer: usize,
-        qkv: &Matrix,
-        shape: &AttentionShape,
-        feeds: &mut [Feed<'_>],
-    ) -> Matrix {
-        let mut row = 0;
-        for feed in feeds.iter_mut() {
-            let end = row + feed.tokens.len();
-            let width = shape.width();
-            feed.own.write(layer, &qkv[row * width..end * width], shape);
-            row = end;
-        }
-        let mut visible: Vec<Visible<'_>> = Vec::with_capacity(qkv.rows());
-        for feed in feeds.iter() {
-            let before: Visible<'_> = feed.before.iter().map(|c| (*c, c.len())).collect();
-            for i in 0..feed.tokens.len() {
-                let mut caches = before.clone();
-                caches.push((&*feed.own, feed.own.len() + i + 1));
-                visible.push(caches);
-            }
-        }
-        let mut y = qkv.pool().matrix(qkv.rows(), shape.heads * shape.head_dim);
-        cache::attend(qkv, shape, layer, &visible, &mut y);
-        y
+/// Writes the rows' keys and values to their caches, then attends.
+fn attend(layer: usize, qkv: &Matrix, shape: &AttentionShape, feeds: &mut [Feed<'_>]) -> Matrix {
+    let (width, mut row) = (shape.width(), 0);
+    for feed in feeds.iter_mut() {
+        let end = row + feed.tokens.len();
+        feed.own.write(layer, &qkv[row * width..end * width], shape);
+        row = end;
     }
+    let mut visible: Vec<Visible<'_>> = Vec::with_capacity(qkv.rows());
+    for feed in feeds.iter() {
+        let before: Visible<'_> = feed.before.iter().map(|c| (*c, c.len())).collect();
+        for i in 0..feed.tokens.len() {
+            let mut caches = before.clone();
+            caches.push((&*feed.own, feed.own.len() + i + 1));
+            visible.push(caches);
+        }
+    }
+    let mut y = qkv.pool().matrix(qkv.rows(), shape.heads * shape.head_dim);
+    cache::attend(qkv, shape, layer, &visible, &mut y);
+    y
 }

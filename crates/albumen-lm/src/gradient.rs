@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use crate::backward::Pass;
 use crate::error::LmError;
-use crate::kernels::{Kernels, PackedRun, on_pool};
+use crate::kernels::{Kernels, on_pool};
 use crate::lora::{Adapter, LoraLayout};
 use crate::model::{DeviceAdapter, Lm};
+use crate::packed::{Packed, micro_batches};
 use crate::sequence::Sequence;
 use crate::states::{PrefixStates, StateFormat};
 
@@ -25,7 +26,10 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { tokens: 512, gradient_bytes: 128 << 20 }
+        Self {
+            tokens: 512,
+            gradient_bytes: 128 << 20,
+        }
     }
 }
 
@@ -40,68 +44,11 @@ pub struct Example<'a> {
 
 impl<'a> From<&'a Sequence> for Example<'a> {
     fn from(sequence: &'a Sequence) -> Self {
-        Self { sequence, states: None }
-    }
-}
-
-/// Sequences packed into one matrix's rows.
-#[derive(Debug, Default)]
-pub(crate) struct Packed {
-    pub(crate) tokens: Vec<u32>,
-    pub(crate) positions: Vec<u32>,
-    pub(crate) runs: Vec<PackedRun>,
-    /// For each token with a loss weight: the row that predicts it, the token, its weight.
-    predictors: Vec<u32>,
-    targets: Vec<u32>,
-    weights: Vec<f32>,
-    /// Targets of each sequence.
-    spans: Vec<Range<usize>>,
-}
-
-impl Packed {
-    pub(crate) fn new<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Self {
-        let mut packed = Self::default();
-        for sequence in sequences {
-            let origin = packed.tokens.len();
-            packed.tokens.extend(sequence.tokens());
-            packed.positions.extend(sequence.positions());
-            packed.runs.extend(sequence.runs().into_iter().map(|run| PackedRun {
-                origin,
-                start: origin + run.start,
-                len: run.len,
-                context: run.context,
-            }));
-            let first = packed.targets.len();
-            for (from, target, weight) in sequence.targets() {
-                packed.predictors.push((origin + from) as u32);
-                packed.targets.push(sequence.tokens()[target]);
-                packed.weights.push(weight);
-            }
-            packed.spans.push(first..packed.targets.len());
+        Self {
+            sequence,
+            states: None,
         }
-        packed
     }
-
-    fn losses(&self, of_targets: &[f32]) -> Vec<f32> {
-        self.spans.iter().map(|s| of_targets[s.clone()].iter().sum()).collect()
-    }
-}
-
-/// Splits items into neighbours of at most `tokens` tokens and `count` items, one at least.
-fn micro_batches(sizes: &[usize], tokens: usize, count: usize) -> Vec<Range<usize>> {
-    let mut batches = Vec::new();
-    let (mut start, mut sum) = (0, 0);
-    for (i, &size) in sizes.iter().enumerate() {
-        if i > start && (sum + size > tokens || i - start >= count) {
-            batches.push(start..i);
-            (start, sum) = (i, 0);
-        }
-        sum += size;
-    }
-    if start < sizes.len() {
-        batches.push(start..sizes.len());
-    }
-    batches
 }
 
 impl<K: Kernels> Lm<K> {
@@ -117,7 +64,9 @@ impl<K: Kernels> Lm<K> {
     ) -> Result<Vec<f32>, LmError> {
         let adapter = adapter.map(|a| self.device_adapter(a)).transpose()?;
         let layout = adapter.as_ref().map(|a| a.adapter.layout);
-        examples.iter().try_for_each(|e| self.check_example(e, layout))?;
+        examples
+            .iter()
+            .try_for_each(|e| self.check_example(e, layout))?;
         let sizes: Vec<_> = examples.iter().map(|e| e.sequence.len()).collect();
         let mut losses = Vec::with_capacity(examples.len());
         for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
@@ -147,8 +96,14 @@ impl<K: Kernels> Lm<K> {
     ) -> Result<(), LmError> {
         let device = self.device_adapter(adapter)?;
         let layout = adapter.layout;
-        units.iter().flatten().try_for_each(|e| self.check_example(e, Some(layout)))?;
-        let sizes: Vec<_> = units.iter().map(|u| u.iter().map(|e| e.sequence.len()).sum()).collect();
+        units
+            .iter()
+            .flatten()
+            .try_for_each(|e| self.check_example(e, Some(layout)))?;
+        let sizes: Vec<_> = units
+            .iter()
+            .map(|u| u.iter().map(|e| e.sequence.len()).sum())
+            .collect();
         let count = (budget.gradient_bytes / (4 * layout.len())).max(1);
         for batch in micro_batches(&sizes, budget.tokens, count) {
             let examples: Vec<_> = units[batch.clone()].iter().flatten().collect();
@@ -163,7 +118,8 @@ impl<K: Kernels> Lm<K> {
             let mut losses = losses.into_iter();
             for (row, unit) in batch.enumerate() {
                 let loss = losses.by_ref().take(units[unit].len()).sum();
-                self.kernels.with_row(&gradients, row, &mut |g| sink(unit, g, loss))?;
+                self.kernels
+                    .with_row(&gradients, row, &mut |g| sink(unit, g, loss))?;
             }
         }
         Ok(())
@@ -202,7 +158,9 @@ impl<K: Kernels> Lm<K> {
         };
         let mut g = g;
         for layer in (layout.first_layer()..self.layers.len()).rev() {
-            let (Some(above), Some(kept)) = (g.take(), saved.pop()) else { break };
+            let (Some(above), Some(kept)) = (g.take(), saved.pop()) else {
+                break;
+            };
             g = self.layer_backward(layer, kept, above, &mut pass)?;
         }
         Ok((gradients, losses))
@@ -217,7 +175,10 @@ impl<K: Kernels> Lm<K> {
         let width = self.config.hidden_size;
         let Some(first) = examples.iter().find_map(|e| e.states) else {
             let scale = self.config.embedding_scale;
-            return Ok((0, self.kernels.embed(&self.embedding, &packed.tokens, scale)?));
+            return Ok((
+                0,
+                self.kernels.embed(&self.embedding, &packed.tokens, scale)?,
+            ));
         };
         let mut rows = Vec::with_capacity(packed.tokens.len() * width);
         for example in examples {
@@ -297,7 +258,9 @@ impl<K: Kernels> Lm<K> {
         let angles = self.angles(&packed.positions)?;
         let (first, mut h) = self.input(examples, packed)?;
         for layer in first..end {
-            h = self.layer(layer, h, &packed.runs, &angles, adapter, false)?.0;
+            h = self
+                .layer(layer, h, &packed.runs, &angles, adapter, false)?
+                .0;
         }
         Ok(h)
     }
@@ -317,16 +280,22 @@ impl<K: Kernels> Lm<K> {
         let packed = Packed::new([sequence].into_iter());
         let h = on_pool(|| self.hidden(&[], &packed, adapter.as_ref(), self.layers.len()))?;
         let (x, _) = self.kernels.rms_norm(&h, &self.final_norm, self.eps())?;
-        let mut logits = self.kernels.download(&self.kernels.linear(&x, self.head(), None)?)?;
+        let mut logits = self
+            .kernels
+            .download(&self.kernels.linear(&x, self.head(), None)?)?;
         if let Some(c) = self.config.final_softcap {
-            logits.iter_mut().for_each(|x| *x = c * (*x / c).tanh());
+            for x in &mut logits {
+                *x = c * (*x / c).tanh();
+            }
         }
         Ok(logits)
     }
 
     fn check_example(&self, e: &Example<'_>, layout: Option<&LoraLayout>) -> Result<(), LmError> {
         self.check_sequence(e.sequence)?;
-        let Some(states) = e.states else { return Ok(()) };
+        let Some(states) = e.states else {
+            return Ok(());
+        };
         let (rows, len) = (states.rows(), e.sequence.len());
         if rows != len || states.width() != self.config.hidden_size {
             let (width, h) = (states.width(), self.config.hidden_size);
@@ -363,6 +332,9 @@ impl<K: Kernels> Lm<K> {
         if position < max_position {
             return Ok(());
         }
-        Err(LmError::TooLong { position, max_position })
+        Err(LmError::TooLong {
+            position,
+            max_position,
+        })
     }
 }

@@ -309,7 +309,10 @@ impl LoraLayout {
         if params.len() == self.len {
             return Ok(());
         }
-        Err(LmError::Parameters { found: params.len(), expected: self.len })
+        Err(LmError::Parameters {
+            found: params.len(),
+            expected: self.len,
+        })
     }
 }
 

@@ -6,11 +6,10 @@
 
 use crate::config::{ModelConfig, Rope};
 use crate::error::LmError;
-use crate::kernels::{
-    AttentionShape, Cpu, Kernels, LoraScale, PackedRun, Precision, rope,
-};
+use crate::kernels::{AttentionShape, Cpu, Kernels, LoraScale, PackedRun, Precision, rope};
+use crate::layer::{Layer, expect_len};
 use crate::lora::{Adapter, LayerSites, Site};
-use crate::weights::{LayerWeights, Weights};
+use crate::weights::Weights;
 
 /// A frozen language model over kernels `K`.
 pub struct Lm<K: Kernels = Cpu> {
@@ -22,26 +21,6 @@ pub struct Lm<K: Kernels = Cpu> {
     pub(crate) layers: Vec<Layer<K>>,
     /// The rotary embeddings in use, each once.
     ropes: Vec<Rope>,
-}
-
-/// One layer's weights; q, k and v are one matrix, and so are gate and up.
-pub(crate) struct Layer<K: Kernels> {
-    pub(crate) input_norm: K::Matrix,
-    pub(crate) qkv: K::Weight,
-    qkv_bias: Option<K::Matrix>,
-    pub(crate) head_norms: Option<(K::Matrix, K::Matrix)>,
-    pub(crate) o: K::Weight,
-    o_bias: Option<K::Matrix>,
-    pub(crate) attention_output_norm: Option<K::Matrix>,
-    pub(crate) mlp_norm: K::Matrix,
-    pub(crate) gate_up: K::Weight,
-    gate_up_bias: Option<K::Matrix>,
-    pub(crate) down: K::Weight,
-    down_bias: Option<K::Matrix>,
-    pub(crate) mlp_output_norm: Option<K::Matrix>,
-    pub(crate) shape: AttentionShape,
-    /// Index of its rotary embedding in `Lm::ropes`.
-    rope: usize,
 }
 
 /// An adapter as the kernels see it.
@@ -107,13 +86,23 @@ impl<K: Kernels> Lm<K> {
     /// # Errors
     /// Where a tensor's length contradicts the configuration, or the device refuses.
     pub fn with_kernels(weights: Weights, kernels: K) -> Result<Self, LmError> {
-        let Weights { config, embedding, head, final_norm, layers } = weights;
+        let Weights {
+            config,
+            embedding,
+            head,
+            final_norm,
+            layers,
+        } = weights;
         let (vocab, h) = (config.vocab_size, config.hidden_size);
         expect_len("embedding", &embedding, vocab * h)?;
         expect_len("final_norm", &final_norm, h)?;
         if layers.len() != config.num_layers || config.attention.len() != config.num_layers {
             let (found, expected) = (layers.len(), config.num_layers);
-            return Err(LmError::Shape { name: "layers".into(), found, expected });
+            return Err(LmError::Shape {
+                name: "layers".into(),
+                found,
+                expected,
+            });
         }
         let head = head
             .map(|head| {
@@ -167,31 +156,28 @@ impl<K: Kernels> Lm<K> {
         adapter.layout.check(&self.config, adapter.params)?;
         let params = self.kernels.upload(adapter.params, adapter.params.len())?;
         let rank = adapter.layout.config().rank;
-        Ok(DeviceAdapter { adapter, params, scale: LoraScale { rank, scale: adapter.layout.scale() } })
+        Ok(DeviceAdapter {
+            adapter,
+            params,
+            scale: LoraScale {
+                rank,
+                scale: adapter.layout.scale(),
+            },
+        })
     }
 
     /// The angles of tokens at these positions.
     pub(crate) fn angles(&self, positions: &[u32]) -> Result<Angles<K>, LmError> {
         let d = self.config.head_dim;
-        let tables = self.ropes.iter().map(|r| rope::table(r, d, positions.iter().copied()));
-        Ok(Angles(tables.map(|t| self.kernels.upload(&t, d)).collect::<Result<_, _>>()?))
-    }
-
-    /// `x W^T + b`, with the adapter's update, onto `onto`; gives `x A^T` too.
-    fn project(
-        &self,
-        k: &K,
-        x: &K::Matrix,
-        (w, bias): (&K::Weight, Option<&K::Matrix>),
-        site: Option<(&Site, &DeviceAdapter<'_, K>)>,
-        onto: Option<K::Matrix>,
-    ) -> Result<(K::Matrix, Option<K::Matrix>), LmError> {
-        let mut y = k.linear(x, w, onto)?;
-        if let Some(bias) = bias {
-            k.add_bias(&mut y, bias)?;
-        }
-        let u = site.map(|(site, a)| k.lora(x, &a.params, site, a.scale, &mut y)).transpose()?;
-        Ok((y, u))
+        let tables = self
+            .ropes
+            .iter()
+            .map(|r| rope::table(r, d, positions.iter().copied()));
+        Ok(Angles(
+            tables
+                .map(|t| self.kernels.upload(&t, d))
+                .collect::<Result<_, _>>()?,
+        ))
     }
 
     /// One layer of packed sequences, from `h` (n, h) to its output and, where `save`, what its
@@ -228,7 +214,7 @@ impl<K: Kernels> Lm<K> {
         let with = |site| Option::zip(Option::as_ref(site), adapter);
 
         let (x, h_inverse) = k.rms_norm(&h, &l.input_norm, eps)?; // (n, h)
-        let (mut qkv, u_qkv) = self.project(k, &x, l.qkv(), with(&sites.qkv), None)?; // (n, q + 2 kv)
+        let (mut qkv, u_qkv) = project(k, &x, l.qkv(), with(&sites.qkv), None)?; // (n, q + 2 kv)
         drop(x);
         let mut heads = None;
         if let Some((wq, wk)) = &l.head_norms {
@@ -240,15 +226,27 @@ impl<K: Kernels> Lm<K> {
         let (y, log_sum) = attend(&qkv, &l.shape)?; // (n, q)
 
         let kept = if save { Some(k.copy(&h)?) } else { None };
-        let (m, u_o, attention_output) =
-            self.onto_residual(k, &y, l.o(), with(&sites.o), l.attention_output_norm.as_ref(), h)?;
+        let (m, u_o, attention_output) = self.onto_residual(
+            k,
+            &y,
+            l.o(),
+            with(&sites.o),
+            l.attention_output_norm.as_ref(),
+            h,
+        )?;
         let (x, m_inverse) = k.rms_norm(&m, &l.mlp_norm, eps)?; // (n, h)
-        let (gate_up, u_gate_up) = self.project(k, &x, l.gate_up(), with(&sites.gate_up), None)?;
+        let (gate_up, u_gate_up) = project(k, &x, l.gate_up(), with(&sites.gate_up), None)?;
         drop(x);
         let z = k.gate(&gate_up, self.config.activation)?; // (n, i)
         let m_kept = if save { Some(k.copy(&m)?) } else { None };
-        let (out, u_down, mlp_output) =
-            self.onto_residual(k, &z, l.down(), with(&sites.down), l.mlp_output_norm.as_ref(), m)?;
+        let (out, u_down, mlp_output) = self.onto_residual(
+            k,
+            &z,
+            l.down(),
+            with(&sites.down),
+            l.mlp_output_norm.as_ref(),
+            m,
+        )?;
         let saved = kept.zip(m_kept).map(|(h, m)| Saved {
             h,
             h_inverse,
@@ -282,10 +280,10 @@ impl<K: Kernels> Lm<K> {
         residual: K::Matrix,
     ) -> Result<(K::Matrix, Option<K::Matrix>, Option<(K::Matrix, K::Matrix)>), LmError> {
         let Some(norm) = norm else {
-            let (out, u) = self.project(k, x, weight, site, Some(residual))?;
+            let (out, u) = project(k, x, weight, site, Some(residual))?;
             return Ok((out, u, None));
         };
-        let (raw, u) = self.project(k, x, weight, site, None)?;
+        let (raw, u) = project(k, x, weight, site, None)?;
         let (mut out, inverse) = k.rms_norm(&raw, norm, self.eps())?;
         k.add(&mut out, &residual)?;
         Ok((out, u, Some((raw, inverse))))
@@ -299,81 +297,20 @@ impl<K: Kernels> Angles<K> {
     }
 }
 
-impl<K: Kernels> Layer<K> {
-    fn new(k: &K, c: &ModelConfig, ropes: &[Rope], index: usize, w: LayerWeights) -> Result<Self, LmError> {
-        let (h, i, d) = (c.hidden_size, c.intermediate_size, c.head_dim);
-        let (q, kv) = (c.num_heads * d, c.num_kv_heads * d);
-        let name = |part: &str| format!("layers.{index}.{part}");
-        let vector = |part: &str, v: Vec<f32>, len| {
-            expect_len(&name(part), &v, len)?;
-            k.upload(&v, len)
-        };
-        let optional = |part: &str, v: Option<Vec<f32>>, len| {
-            v.map(|v| vector(part, v, len)).transpose()
-        };
-        let matrix = |parts: [(&str, Vec<f32>, usize); 3], input: usize| {
-            let mut rows = 0;
-            let mut all = Vec::new();
-            for (part, data, out) in parts {
-                expect_len(&name(part), &data, out * input)?;
-                rows += out;
-                // The first part is moved, not copied, where it is the only one.
-                if all.is_empty() { all = data } else { all.extend(data) }
-            }
-            k.weight(all, rows, input)
-        };
-        let join = |parts: [Option<Vec<f32>>; 3]| {
-            let joined: Vec<f32> = parts.into_iter().flatten().flatten().collect();
-            Some(joined).filter(|b| !b.is_empty())
-        };
-        let none = || ("", Vec::new(), 0);
-        let attention = &c.attention[index];
-        Ok(Self {
-            input_norm: vector("input_norm", w.input_norm, h)?,
-            qkv: matrix([("q", w.q, q), ("k", w.k, kv), ("v", w.v, kv)], h)?,
-            qkv_bias: optional("qkv_bias", join([w.q_bias, w.k_bias, w.v_bias]), q + 2 * kv)?,
-            head_norms: optional("q_norm", w.q_norm, d)?.zip(optional("k_norm", w.k_norm, d)?),
-            o: matrix([("o", w.o, h), none(), none()], q)?,
-            o_bias: optional("o_bias", w.o_bias, h)?,
-            attention_output_norm: optional("attention_output_norm", w.attention_output_norm, h)?,
-            mlp_norm: vector("mlp_norm", w.mlp_norm, h)?,
-            gate_up: matrix([("gate", w.gate, i), ("up", w.up, i), none()], h)?,
-            gate_up_bias: optional("gate_bias", join([w.gate_bias, w.up_bias, None]), 2 * i)?,
-            down: matrix([("down", w.down, h), none(), none()], i)?,
-            down_bias: optional("down_bias", w.down_bias, h)?,
-            mlp_output_norm: optional("mlp_output_norm", w.mlp_output_norm, h)?,
-            shape: AttentionShape {
-                heads: c.num_heads,
-                kv_heads: c.num_kv_heads,
-                head_dim: d,
-                scale: c.attention_scale,
-                soft_cap: c.attention_softcap,
-                window: attention.window,
-            },
-            rope: ropes.iter().position(|r| *r == attention.rope).unwrap_or(0),
-        })
+/// `x W^T + b`, with the adapter's update, onto `onto`; gives `x A^T` too.
+fn project<K: Kernels>(
+    k: &K,
+    x: &K::Matrix,
+    (w, bias): (&K::Weight, Option<&K::Matrix>),
+    site: Option<(&Site, &DeviceAdapter<'_, K>)>,
+    onto: Option<K::Matrix>,
+) -> Result<(K::Matrix, Option<K::Matrix>), LmError> {
+    let mut y = k.linear(x, w, onto)?;
+    if let Some(bias) = bias {
+        k.add_bias(&mut y, bias)?;
     }
-
-    pub(crate) fn qkv(&self) -> (&K::Weight, Option<&K::Matrix>) {
-        (&self.qkv, self.qkv_bias.as_ref())
-    }
-
-    pub(crate) fn o(&self) -> (&K::Weight, Option<&K::Matrix>) {
-        (&self.o, self.o_bias.as_ref())
-    }
-
-    pub(crate) fn gate_up(&self) -> (&K::Weight, Option<&K::Matrix>) {
-        (&self.gate_up, self.gate_up_bias.as_ref())
-    }
-
-    pub(crate) fn down(&self) -> (&K::Weight, Option<&K::Matrix>) {
-        (&self.down, self.down_bias.as_ref())
-    }
-}
-
-fn expect_len(name: &str, data: &[f32], expected: usize) -> Result<(), LmError> {
-    if data.len() == expected {
-        return Ok(());
-    }
-    Err(LmError::Shape { name: name.into(), found: data.len(), expected })
+    let u = site
+        .map(|(site, a)| k.lora(x, &a.params, site, a.scale, &mut y))
+        .transpose()?;
+    Ok((y, u))
 }

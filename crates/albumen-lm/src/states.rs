@@ -31,12 +31,18 @@ const HEADER_BYTES: usize = 16;
 impl PrefixStates {
     pub(crate) fn new(layer: usize, width: usize, format: StateFormat, states: &[f32]) -> Self {
         let data = match format {
-            StateFormat::Bf16 => {
-                states.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect()
-            }
+            StateFormat::Bf16 => states
+                .iter()
+                .flat_map(|&x| bf16::from_f32(x).to_le_bytes())
+                .collect(),
             StateFormat::F32 => states.iter().flat_map(|x| x.to_le_bytes()).collect(),
         };
-        Self { layer, width, format, data }
+        Self {
+            layer,
+            width,
+            format,
+            data,
+        }
     }
 
     /// The layer that the states enter.
@@ -102,7 +108,12 @@ impl PrefixStates {
         if !data.len().is_multiple_of(width * number) {
             return Err(refuse("they are cut short"));
         }
-        Ok(Self { layer, width, format, data: data.to_vec() })
+        Ok(Self {
+            layer,
+            width,
+            format,
+            data: data.to_vec(),
+        })
     }
 }
 

@@ -82,7 +82,14 @@ pub struct LoraScale {
 /// rows are tokens. All sequences of a micro-batch lie packed back to back, without padding.
 ///
 /// Sizes are the caller's duty: an implementation may panic where they contradict each other.
-#[expect(private_interfaces, reason = "sites are made by this crate's layouts only")]
+///
+/// # Errors
+/// A method fails only where its device does.
+#[expect(
+    private_interfaces,
+    reason = "sites are made by this crate's layouts only"
+)]
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Kernels: Send + Sync + Sized {
     /// A matrix of activations or parameters.
     type Matrix: Send + Sync;
@@ -136,11 +143,7 @@ pub trait Kernels: Send + Sync + Sized {
         onto: Option<Self::Matrix>,
     ) -> Result<Self::Matrix, LmError>;
     /// `g W`: the gradient of `linear`'s input.
-    fn linear_backward(
-        &self,
-        g: &Self::Matrix,
-        w: &Self::Weight,
-    ) -> Result<Self::Matrix, LmError>;
+    fn linear_backward(&self, g: &Self::Matrix, w: &Self::Weight) -> Result<Self::Matrix, LmError>;
 
     /// Zhang & Sennrich 2019 (arXiv:1910.07467): `y = x r w` with `r = (mean x^2 + eps)^-1/2`;
     /// gives y and r (rows, 1).

@@ -165,12 +165,22 @@ pub(crate) fn forward(
             let (y, log_sum);
             (y, y_left) = y_left.split_at_mut(rows * d);
             (log_sum, log_left) = log_left.split_at_mut(rows);
-            tasks.push(Forward { runs, origin, head, y, log_sum });
+            tasks.push(Forward {
+                runs,
+                origin,
+                head,
+                y,
+                log_sum,
+            });
         }
     }
-    tasks.into_par_iter().for_each(|task| head_forward(qkv, shape, task));
+    tasks
+        .into_par_iter()
+        .for_each(|task| head_forward(qkv, shape, task));
     let rows = y.par_chunks_mut(heads * d).enumerate();
-    let places: Vec<_> = sequences(runs).flat_map(|(_, o, n)| (0..n).map(move |_| (o, n))).collect();
+    let places: Vec<_> = sequences(runs)
+        .flat_map(|(_, o, n)| (0..n).map(move |_| (o, n)))
+        .collect();
     rows.with_min_len(16).for_each(|(row, y)| {
         let (origin, rows) = places[row];
         for (head, y) in y.chunks_exact_mut(d).enumerate() {
@@ -181,26 +191,33 @@ pub(crate) fn forward(
 }
 
 fn head_forward(qkv: &Matrix, shape: &AttentionShape, task: Forward<'_>) {
+    let Forward {
+        runs,
+        origin,
+        head,
+        y,
+        log_sum,
+    } = task;
     let (w, d) = (shape.width(), shape.head_dim);
-    let value = shape.value(task.head / (shape.heads / shape.kv_heads));
+    let value = shape.value(head / (shape.heads / shape.kv_heads));
     let mut scratch = SCRATCH.take();
-    for block in blocks(task.runs) {
+    for block in blocks(runs) {
         let keys = block.keys();
         scratch[0].resize(block.len * keys, 0.0);
         let s = &mut scratch[0][..];
-        scores(qkv, shape, &block, task.head, s);
+        scores(qkv, shape, &block, head, s);
         if let Some(c) = shape.soft_cap {
             cap(s, c);
         }
-        let first = block.start - task.origin;
+        let first = block.start - origin;
         for (i, s) in s.chunks_exact_mut(keys).enumerate() {
             let (from, to) = block.visible(i, shape.window);
-            task.log_sum[first + i] = softmax(s, from, to);
+            log_sum[first + i] = softmax(s, from, to);
         }
         for (piece, (row, n, col)) in block.pieces().enumerate() {
             let p = View::new(&s[col..], block.len, n, keys);
             let v = View::new(&qkv[row * w + value..], n, d, w);
-            let y = ViewMut::new(&mut task.y[first * d..], block.len, d, d);
+            let y = ViewMut::new(&mut y[first * d..], block.len, d, d);
             matmul(y, piece > 0, 1.0, p, v, Threads::One);
         }
     }
@@ -237,24 +254,38 @@ pub(crate) fn backward(
             let (dq, dkv);
             (dq, dq_left) = dq_left.split_at_mut(rows * d * (heads / kv));
             (dkv, dkv_left) = dkv_left.split_at_mut(rows * d * 2);
-            tasks.push(Backward { runs, origin, rows, kv_head, dq, dkv });
+            tasks.push(Backward {
+                runs,
+                origin,
+                rows,
+                kv_head,
+                dq,
+                dkv,
+            });
         }
     }
-    tasks.into_par_iter().for_each(|task| group_backward(qkv, log_sum, g, shape, task));
-    let places: Vec<_> = sequences(runs).flat_map(|(_, o, n)| (0..n).map(move |_| (o, n))).collect();
-    dqkv.par_chunks_mut(shape.width()).enumerate().with_min_len(16).for_each(|(row, dqkv)| {
-        let (origin, rows) = places[row];
-        let (dq, dkv) = dqkv.split_at_mut(heads * d);
-        for (head, dq) in dq.chunks_exact_mut(d).enumerate() {
-            let from = (origin * heads + head * rows + row - origin) * d;
-            dq.copy_from_slice(&dq_all[from..from + d]);
-        }
-        for (i, to) in dkv.chunks_exact_mut(d).enumerate() {
-            let (part, kv_head) = (i / kv, i % kv);
-            let from = (2 * origin * kv + (2 * kv_head + part) * rows + row - origin) * d;
-            to.copy_from_slice(&dkv_all[from..from + d]);
-        }
-    });
+    tasks
+        .into_par_iter()
+        .for_each(|task| group_backward(qkv, log_sum, g, shape, task));
+    let places: Vec<_> = sequences(runs)
+        .flat_map(|(_, o, n)| (0..n).map(move |_| (o, n)))
+        .collect();
+    dqkv.par_chunks_mut(shape.width())
+        .enumerate()
+        .with_min_len(16)
+        .for_each(|(row, dqkv)| {
+            let (origin, rows) = places[row];
+            let (dq, dkv) = dqkv.split_at_mut(heads * d);
+            for (head, dq) in dq.chunks_exact_mut(d).enumerate() {
+                let from = (origin * heads + head * rows + row - origin) * d;
+                dq.copy_from_slice(&dq_all[from..from + d]);
+            }
+            for (i, to) in dkv.chunks_exact_mut(d).enumerate() {
+                let (part, kv_head) = (i / kv, i % kv);
+                let from = (2 * origin * kv + (2 * kv_head + part) * rows + row - origin) * d;
+                to.copy_from_slice(&dkv_all[from..from + d]);
+            }
+        });
 }
 
 fn group_backward(
@@ -264,17 +295,25 @@ fn group_backward(
     shape: &AttentionShape,
     task: Backward<'_>,
 ) {
+    let Backward {
+        runs,
+        origin,
+        rows,
+        kv_head,
+        dq,
+        dkv,
+    } = task;
     let (w, d, heads) = (shape.width(), shape.head_dim, shape.heads);
-    let (key, value) = (shape.key(task.kv_head), shape.value(task.kv_head));
+    let (key, value) = (shape.key(kv_head), shape.value(kv_head));
     let group = heads / shape.kv_heads;
-    task.dkv.fill(0.0);
-    let (dk, dv) = task.dkv.split_at_mut(task.rows * d);
+    dkv.fill(0.0);
+    let (dk, dv) = dkv.split_at_mut(rows * d);
     let mut scratch = SCRATCH.take();
-    for block in blocks(task.runs) {
+    for block in blocks(runs) {
         let (n, keys) = (block.len, block.keys());
-        let first = block.start - task.origin;
+        let first = block.start - origin;
         for h in 0..group {
-            let head = task.kv_head * group + h;
+            let head = kv_head * group + h;
             let [p, dp] = &mut scratch;
             p.resize(n * keys, 0.0);
             dp.resize(n * keys, 0.0);
@@ -284,7 +323,7 @@ fn group_backward(
             }
             let capped = shape.soft_cap.map(|c| (c, p.clone()));
             let dy = View::new(&g[block.start * heads * d + head * d..], n, d, heads * d);
-            let logs = &log_sum[(task.origin * heads + head * task.rows + first)..][..n];
+            let logs = &log_sum[(origin * heads + head * rows + first)..][..n];
             for (i, p) in p.chunks_exact_mut(keys).enumerate() {
                 let (from, to) = block.visible(i, shape.window);
                 probabilities(p, from, to, logs[i]);
@@ -305,9 +344,16 @@ fn group_backward(
                 let p = View::new(&p[col..], n, m, keys);
                 let ds = View::new(&dp[col..], n, m, keys);
                 let k = View::new(&qkv[row * w + key..], m, d, w);
-                let dq = &mut task.dq[(h * task.rows + first) * d..];
-                matmul(ViewMut::new(dq, n, d, d), piece > 0, 1.0, ds, k, Threads::One);
-                let at = (row - task.origin) * d;
+                let dq = &mut dq[(h * rows + first) * d..];
+                matmul(
+                    ViewMut::new(dq, n, d, d),
+                    piece > 0,
+                    1.0,
+                    ds,
+                    k,
+                    Threads::One,
+                );
+                let at = (row - origin) * d;
                 let dk = ViewMut::new(&mut dk[at..], m, d, d);
                 matmul(dk, true, 1.0, ds.t(), q, Threads::One);
                 let dv = ViewMut::new(&mut dv[at..], m, d, d);

@@ -31,7 +31,10 @@ pub(crate) struct Packed {
 }
 
 fn pair(low: f32, high: f32) -> u32 {
-    let (low, high) = (bf16::from_f32(low).to_bits(), bf16::from_f32(high).to_bits());
+    let (low, high) = (
+        bf16::from_f32(low).to_bits(),
+        bf16::from_f32(high).to_bits(),
+    );
     u32::from(low) | u32::from(high) << 16
 }
 
@@ -40,15 +43,17 @@ impl Packed {
     pub(crate) fn new(k: usize, n: usize, at: impl Fn(usize, usize) -> f32 + Sync) -> Self {
         let pairs = k.div_ceil(2);
         let mut data = vec![0; n.div_ceil(PANEL) * pairs * PANEL];
-        data.par_chunks_mut(pairs * PANEL).enumerate().for_each(|(p, panel)| {
-            for (kp, row) in panel.chunks_exact_mut(PANEL).enumerate() {
-                for (c, v) in row.iter_mut().enumerate() {
-                    let col = p * PANEL + c;
-                    let read = |k_| if k_ < k && col < n { at(k_, col) } else { 0.0 };
-                    *v = pair(read(2 * kp), read(2 * kp + 1));
+        data.par_chunks_mut(pairs * PANEL)
+            .enumerate()
+            .for_each(|(p, panel)| {
+                for (kp, row) in panel.chunks_exact_mut(PANEL).enumerate() {
+                    for (c, v) in row.iter_mut().enumerate() {
+                        let col = p * PANEL + c;
+                        let read = |k_| if k_ < k && col < n { at(k_, col) } else { 0.0 };
+                        *v = pair(read(2 * kp), read(2 * kp + 1));
+                    }
                 }
-            }
-        });
+            });
         Self { k, n, data }
     }
 
@@ -85,7 +90,10 @@ unsafe impl Sync for Output {}
 pub(crate) fn product(x: &[f32], w: &Packed, y: &mut [f32], accumulate: bool) {
     let (k, n) = (w.k, w.n);
     let rows = x.len() / k;
-    assert!(x.len() == rows * k && y.len() == rows * n, "operands of a product disagree");
+    assert!(
+        x.len() == rows * k && y.len() == rows * n,
+        "operands of a product disagree"
+    );
     let pairs = k.div_ceil(2);
     let mut operand = OPERAND.take();
     if operand.len() < rows * pairs {
@@ -100,19 +108,26 @@ pub(crate) fn product(x: &[f32], w: &Packed, y: &mut [f32], accumulate: bool) {
     let panels = n.div_ceil(PANEL);
     let even = panels.div_ceil(4 * rayon::current_num_threads());
     let group = (GROUP_BYTES / (pairs * PANEL * 4)).clamp(1, even.max(1));
-    let output = Output { start: y.as_mut_ptr(), cols: n };
+    let output = Output {
+        start: y.as_mut_ptr(),
+        cols: n,
+    };
     let operand_rows = &operand[..rows * pairs];
-    (0..panels.div_ceil(group)).into_par_iter().for_each(|task| {
-        let output = &output;
-        for first in (0..rows).step_by(ROW_BLOCK) {
-            let last = rows.min(first + ROW_BLOCK);
-            for p in task * group..panels.min((task + 1) * group) {
-                // SAFETY: the caller saw AVX512-BF16; rows `first..last` and panel `p` exist, and
-                // no other task has panel `p`, so that its columns of the output are ours.
-                unsafe { panel_rows(operand_rows, pairs, first, last, w, p, output, accumulate) }
+    (0..panels.div_ceil(group))
+        .into_par_iter()
+        .for_each(|task| {
+            let output = &output;
+            for first in (0..rows).step_by(ROW_BLOCK) {
+                let last = rows.min(first + ROW_BLOCK);
+                for p in task * group..panels.min((task + 1) * group) {
+                    // SAFETY: the caller saw AVX512-BF16; rows `first..last` and panel `p` exist, and
+                    // no other task has panel `p`, so that its columns of the output are ours.
+                    unsafe {
+                        panel_rows(operand_rows, pairs, first, last, w, p, output, accumulate);
+                    }
+                }
             }
-        }
-    });
+        });
     OPERAND.set(operand);
 }
 
@@ -192,7 +207,10 @@ unsafe fn panel_rows(
 }
 
 fn tile_height(left: usize) -> usize {
-    [TILE, 8, 4, 2].into_iter().find(|&h| h <= left).unwrap_or(1)
+    [TILE, 8, 4, 2]
+        .into_iter()
+        .find(|&h| h <= left)
+        .unwrap_or(1)
 }
 
 /// A tile of `height` rows of `a` (height, pairs) times a panel (pairs, 32), to `c`.
@@ -212,9 +230,18 @@ unsafe fn tile(height: usize, a: &[u32], b: &[u32], c: *mut f32, stride: usize, 
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: the caller's promise.
-    unsafe {
-        plain_tile(height, a, b, c, stride, add);
+    {
+        let len = (height - 1) * stride + PANEL;
+        // SAFETY: so many numbers from `c` on are the output's. Those between the rows' panels
+        // belong to others; `plain_tile` leaves them alone, and nothing else runs on a processor
+        // without AVX512-BF16, where `product` is never called.
+        plain_tile(
+            a,
+            b,
+            unsafe { std::slice::from_raw_parts_mut(c, len) },
+            stride,
+            add,
+        );
     }
 }
 
@@ -229,8 +256,7 @@ unsafe fn tile(height: usize, a: &[u32], b: &[u32], c: *mut f32, stride: usize, 
 unsafe fn tile_kernel<const R: usize>(a: &[u32], b: &[u32], c: *mut f32, stride: usize, add: bool) {
     use std::arch::asm;
     use std::arch::x86_64::{
-        _mm512_add_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_setzero_ps,
-        _mm512_storeu_ps,
+        _mm512_add_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_setzero_ps, _mm512_storeu_ps,
     };
     let pairs = b.len() / PANEL;
     debug_assert_eq!(a.len(), R * pairs);
@@ -265,104 +291,32 @@ unsafe fn tile_kernel<const R: usize>(a: &[u32], b: &[u32], c: *mut f32, stride:
             // SAFETY: 16 numbers of row i lie there by the caller's promise.
             unsafe {
                 let c = c.add(i * stride + j * 16);
-                let sum = if add { _mm512_add_ps(sum, _mm512_loadu_ps(c)) } else { sum };
+                let sum = if add {
+                    _mm512_add_ps(sum, _mm512_loadu_ps(c))
+                } else {
+                    sum
+                };
                 _mm512_storeu_ps(c, sum);
             }
         }
     }
 }
 
-/// The same tile in plain arithmetic: the test's reference, and what other processors would run.
-///
-/// # Safety
-/// At `c` there are `height` rows of 32 numbers, `stride` apart, that no one else touches.
+/// The same tile in checked, plain arithmetic: the kernel's twin in tests.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-unsafe fn plain_tile(height: usize, a: &[u32], b: &[u32], c: *mut f32, stride: usize, add: bool) {
+fn plain_tile(a: &[u32], b: &[u32], c: &mut [f32], stride: usize, add: bool) {
     let pairs = b.len() / PANEL;
     let part = |v: u32, half: u32| bf16::from_bits((v >> (16 * half)) as u16).to_f32();
-    for i in 0..height {
-        for j in 0..PANEL {
-            let mut sum = 0.0_f32;
-            for kp in 0..pairs {
-                let (x, y) = (a[i * pairs + kp], b[kp * PANEL + j]);
-                sum += part(x, 0) * part(y, 0) + part(x, 1) * part(y, 1);
-            }
-            // SAFETY: the caller's promise.
-            unsafe {
-                let c = c.add(i * stride + j);
-                *c = if add { *c + sum } else { sum };
-            }
+    for (a, c) in a.chunks_exact(pairs).zip(c.chunks_mut(stride)) {
+        for (j, c) in c[..PANEL].iter_mut().enumerate() {
+            let terms = a.iter().zip(b[j..].iter().step_by(PANEL));
+            let sum: f32 = terms
+                .map(|(&x, &y)| part(x, 0) * part(y, 0) + part(x, 1) * part(y, 1))
+                .sum();
+            *c = if add { *c + sum } else { sum };
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::cpu::simd::features;
-
-    fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        let mut s = seed;
-        let mut next = || {
-            s = s.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (s >> 8) as f32 / (1 << 24) as f32 - 0.5
-        };
-        (0..n).map(|_| next()).collect()
-    }
-
-    #[test]
-    fn packing_keeps_every_number() {
-        let w = numbers(7 * 45, 1);
-        let packed = Packed::new(7, 45, |k, n| w[n * 7 + k]);
-        let back = packed.transposed();
-        for n in 0..45 {
-            for k in 0..7 {
-                let rounded = bf16::from_f32(w[n * 7 + k]).to_f32();
-                assert_eq!(packed.get(k, n), rounded);
-                assert_eq!(back.get(n, k), rounded);
-            }
-        }
-    }
-
-    #[test]
-    fn kernel_equals_plain_arithmetic_at_every_height() {
-        if !features().bf16 {
-            return;
-        }
-        for rows in 1..=40 {
-            let (k, n) = (37, 75);
-            let (w, x) = (numbers(k * n, 2), numbers(rows * k, 3));
-            let packed = Packed::new(k, n, |k_, n_| w[n_ * k + k_]);
-            let mut y = vec![1.0; rows * n];
-            product(&x, &packed, &mut y, true);
-            for i in 0..rows {
-                for j in 0..n {
-                    let mut sum = 1.0;
-                    for l in 0..k {
-                        let a = bf16::from_f32(x[i * k + l]).to_f32();
-                        sum += a * bf16::from_f32(w[j * k + l]).to_f32();
-                    }
-                    let got = y[i * n + j];
-                    assert!((got - sum).abs() < 1e-5, "{rows} rows, ({i}, {j}): {got} {sum}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_does_not_depend_on_its_neighbours() {
-        if !features().bf16 {
-            return;
-        }
-        let (k, n, rows) = (64, 96, 29);
-        let (w, x) = (numbers(k * n, 4), numbers(rows * k, 5));
-        let packed = Packed::new(k, n, |k_, n_| w[n_ * k + k_]);
-        let mut all = vec![0.0; rows * n];
-        product(&x, &packed, &mut all, false);
-        for i in 0..rows {
-            let mut one = vec![0.0; n];
-            product(&x[i * k..(i + 1) * k], &packed, &mut one, false);
-            assert_eq!(one, all[i * n..(i + 1) * n]);
-        }
-    }
-}
+mod tests;

@@ -19,12 +19,20 @@ impl Pool {
         let data = free.get_mut(&class).and_then(Vec::pop);
         drop(free);
         let data = data.unwrap_or_else(|| vec![0.0; class]);
-        Matrix { rows, cols, data, pool: Arc::clone(self) }
+        Matrix {
+            rows,
+            cols,
+            data,
+            pool: Arc::clone(self),
+        }
     }
 
     /// Gives all unused memory back to the system.
     pub(crate) fn trim(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
@@ -81,7 +89,11 @@ impl DerefMut for Matrix {
 impl Drop for Matrix {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
-        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self
+            .pool
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         free.entry(data.len()).or_default().push(data);
     }
 }

@@ -33,7 +33,14 @@ impl Cache {
         let blocks = tokens.div_ceil(LANES);
         let numbers = layers * kv_heads * head_dim * blocks * LANES;
         let (keys, values) = (vec![0.0; numbers], vec![0.0; numbers]);
-        Self { kv_heads, head_dim, blocks, len: 0, keys, values }
+        Self {
+            kv_heads,
+            head_dim,
+            blocks,
+            len: 0,
+            keys,
+            values,
+        }
     }
 
     /// Tokens in all layers.
@@ -90,34 +97,36 @@ pub(crate) fn attend(
 ) {
     let (d, group) = (shape.head_dim, shape.heads / shape.kv_heads);
     let rows = qkv.par_chunks(shape.width()).zip(visible);
-    y.par_chunks_mut(shape.heads * d).zip(rows).for_each(|(y, (row, caches))| {
-        let mut s = SCORES.take();
-        let total: usize = caches.iter().map(|c| c.1).sum();
-        s.resize(total + LANES, 0.0);
-        let from = shape.window.map_or(0, |w| total.saturating_sub(w));
-        for (head, y) in y.chunks_exact_mut(d).enumerate() {
-            let q = &row[head * d..(head + 1) * d];
-            let mut at = 0;
-            for &(cache, n) in caches {
-                let keys = &cache.keys[cache.part(layer, head / group)];
-                scores(q, keys, n, shape.scale, &mut s[at..]);
-                at += n;
+    y.par_chunks_mut(shape.heads * d)
+        .zip(rows)
+        .for_each(|(y, (row, caches))| {
+            let mut s = SCORES.take();
+            let total: usize = caches.iter().map(|c| c.1).sum();
+            s.resize(total + LANES, 0.0);
+            let from = shape.window.map_or(0, |w| total.saturating_sub(w));
+            for (head, y) in y.chunks_exact_mut(d).enumerate() {
+                let q = &row[head * d..(head + 1) * d];
+                let mut at = 0;
+                for &(cache, n) in caches {
+                    let keys = &cache.keys[cache.part(layer, head / group)];
+                    scores(q, keys, n, shape.scale, &mut s[at..]);
+                    at += n;
+                }
+                if let Some(c) = shape.soft_cap {
+                    cap(&mut s[..total], c);
+                }
+                softmax(&mut s[from..total]);
+                y.fill(0.0);
+                let mut at = 0;
+                for &(cache, n) in caches {
+                    let seen = from.saturating_sub(at).min(n);
+                    let values = &cache.values[cache.part(layer, head / group)];
+                    weighted_sum(&s[at + seen..at + n], &values[seen * d..], y);
+                    at += n;
+                }
             }
-            if let Some(c) = shape.soft_cap {
-                cap(&mut s[..total], c);
-            }
-            softmax(&mut s[from..total]);
-            y.fill(0.0);
-            let mut at = 0;
-            for &(cache, n) in caches {
-                let seen = from.saturating_sub(at).min(n);
-                let values = &cache.values[cache.part(layer, head / group)];
-                weighted_sum(&s[at + seen..at + n], &values[seen * d..], y);
-                at += n;
-            }
-        }
-        SCORES.set(s);
-    });
+            SCORES.set(s);
+        });
 }
 
 simd! {

@@ -1,5 +1,10 @@
 //! Gated activations.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled anew within each instruction set"
+)]
+
 use rayon::prelude::*;
 
 use super::buffer::Matrix;
@@ -9,7 +14,7 @@ use crate::config::Activation;
 
 /// `2 sqrt(2 / pi)` and the cubic's factor in GELU's tanh form, written with a sigmoid:
 /// `gelu(x) = x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3))`.
-const GELU: (f32, f32) = (1.595_769_1, 0.044_715);
+const GELU: (f32, f32) = (1.595_769_2, 0.044_715);
 
 #[inline(always)]
 fn sigmoid(x: f32) -> f32 {
@@ -73,12 +78,13 @@ pub(crate) fn gate_backward(gate_up: &Matrix, g: &Matrix, act: Activation, d: &m
     let i = g.cols();
     let inputs = gate_up.par_chunks(2 * i).zip(g.par_chunks(i));
     let rows = d.par_chunks_mut(2 * i).zip(inputs);
-    rows.with_min_len(task_rows(2 * i)).for_each(|(d, (row, g))| {
-        let (gate, up) = row.split_at(i);
-        let (da, du) = d.split_at_mut(i);
-        match act {
-            Activation::Silu => silu_row_backward(gate, up, g, da, du),
-            Activation::GeluTanh => gelu_row_backward(gate, up, g, da, du),
-        }
-    });
+    rows.with_min_len(task_rows(2 * i))
+        .for_each(|(d, (row, g))| {
+            let (gate, up) = row.split_at(i);
+            let (da, du) = d.split_at_mut(i);
+            match act {
+                Activation::Silu => silu_row_backward(gate, up, g, da, du),
+                Activation::GeluTanh => gelu_row_backward(gate, up, g, da, du),
+            }
+        });
 }

@@ -41,12 +41,31 @@ pub(crate) fn forward(
 ) {
     let (n, w, rank) = (x.rows(), u.cols(), lora.rank);
     let x = View::new(x, n, site.input, site.input);
-    matmul(ViewMut::new(u, n, w, w), false, 1.0, x, a(params, site, w).t(), Threads::All);
+    matmul(
+        ViewMut::new(u, n, w, w),
+        false,
+        1.0,
+        x,
+        a(params, site, w).t(),
+        Threads::All,
+    );
     let stride = y.cols();
     for (i, block) in site.blocks.iter().enumerate() {
         let u = View::new(&u[i * rank..], n, rank, w);
-        let y = ViewMut::new(&mut y[block.columns.start..], n, block.columns.len(), stride);
-        matmul(y, true, lora.scale, u, b(params, block, rank).t(), Threads::All);
+        let y = ViewMut::new(
+            &mut y[block.columns.start..],
+            n,
+            block.columns.len(),
+            stride,
+        );
+        matmul(
+            y,
+            true,
+            lora.scale,
+            u,
+            b(params, block, rank).t(),
+            Threads::All,
+        );
     }
 }
 
@@ -60,15 +79,25 @@ pub(crate) fn forward_alone(
     y: &mut Matrix,
 ) {
     let (n, w, rank, stride) = (x.rows(), u.cols(), lora.rank, y.cols());
-    rows_alone(x, &params[site.a..site.a + w * site.input], n, site.input, u, false);
-    y.par_chunks_mut(stride).zip(u.par_chunks(w)).with_min_len(4).for_each(|(y, u)| {
-        for (block, u) in site.blocks.iter().zip(u.chunks_exact(rank)) {
-            let b = params[block.b..].chunks_exact(block.columns.len());
-            for (u, b) in u.iter().zip(b) {
-                add_scaled(&mut y[block.columns.clone()], lora.scale * u, b);
+    rows_alone(
+        x,
+        &params[site.a..site.a + w * site.input],
+        n,
+        site.input,
+        u,
+        false,
+    );
+    y.par_chunks_mut(stride)
+        .zip(u.par_chunks(w))
+        .with_min_len(4)
+        .for_each(|(y, u)| {
+            for (block, u) in site.blocks.iter().zip(u.chunks_exact(rank)) {
+                let b = params[block.b..].chunks_exact(block.columns.len());
+                for (u, b) in u.iter().zip(b) {
+                    add_scaled(&mut y[block.columns.clone()], lora.scale * u, b);
+                }
             }
-        }
-    });
+        });
 }
 
 simd! {
@@ -80,18 +109,19 @@ simd! {
 }
 
 /// du = scale g B.
-pub(crate) fn backward(
-    g: &Matrix,
-    params: &[f32],
-    site: &Site,
-    lora: LoraScale,
-    du: &mut Matrix,
-) {
+pub(crate) fn backward(g: &Matrix, params: &[f32], site: &Site, lora: LoraScale, du: &mut Matrix) {
     let (n, w, rank) = (g.rows(), du.cols(), lora.rank);
     for (i, block) in site.blocks.iter().enumerate() {
         let g = View::new(&g[block.columns.start..], n, block.columns.len(), g.cols());
         let du = ViewMut::new(&mut du[i * rank..], n, rank, w);
-        matmul(du, false, lora.scale, g, b(params, block, rank), Threads::All);
+        matmul(
+            du,
+            false,
+            lora.scale,
+            g,
+            b(params, block, rank),
+            Threads::All,
+        );
     }
 }
 
@@ -99,7 +129,14 @@ pub(crate) fn backward(
 pub(crate) fn input(du: &Matrix, params: &[f32], site: &Site, dx: &mut Matrix) {
     let (n, w, d) = (du.rows(), du.cols(), site.input);
     let du = View::new(du, n, w, w);
-    matmul(ViewMut::new(dx, n, d, d), true, 1.0, du, a(params, site, w), Threads::All);
+    matmul(
+        ViewMut::new(dx, n, d, d),
+        true,
+        1.0,
+        du,
+        a(params, site, w),
+        Threads::All,
+    );
 }
 
 /// Part of one unit's gradient: of the stacked A matrices, or of one block's B.
@@ -125,11 +162,19 @@ pub(crate) fn gradients(
     for (gradient, rows) in gradients.chunks_exact_mut(stride).zip(units) {
         // A's blocks and B's lie one after the other.
         let (to, mut left) = gradient[site.a..].split_at_mut(w * site.input);
-        parts.push(Part { rows: rows.clone(), block: None, to });
+        parts.push(Part {
+            rows: rows.clone(),
+            block: None,
+            to,
+        });
         for (i, block) in site.blocks.iter().enumerate() {
             let to;
             (to, left) = left.split_at_mut(block.columns.len() * rank);
-            parts.push(Part { rows: rows.clone(), block: Some(i), to });
+            parts.push(Part {
+                rows: rows.clone(),
+                block: Some(i),
+                to,
+            });
         }
     }
     parts.into_par_iter().for_each(|Part { rows, block, to }| {

@@ -54,7 +54,9 @@ pub(crate) fn cross_entropy(
         let n = ROWS.min(x.rows() - first);
         let logits = &mut logits[..n * vocab];
         head.forward_rows(&x[first * d..(first + n) * d], n, logits, false);
-        let rows = logits.par_chunks_mut(vocab).zip(&mut losses[first..first + n]);
+        let rows = logits
+            .par_chunks_mut(vocab)
+            .zip(&mut losses[first..first + n]);
         rows.enumerate().for_each(|(i, (logits, loss))| {
             let (target, w) = (targets[first + i] as usize, weights[first + i]);
             if let Some(c) = soft_cap {

@@ -15,8 +15,17 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     /// (rows, cols) from the start of `data`, rows `stride` apart.
     pub(crate) fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(fits(data.len(), rows, cols, stride), "matrix view out of bounds");
-        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+        assert!(
+            fits(data.len(), rows, cols, stride),
+            "matrix view out of bounds"
+        );
+        Self {
+            data,
+            rows,
+            cols,
+            row_stride: stride,
+            col_stride: 1,
+        }
     }
 
     /// The transpose.
@@ -42,8 +51,16 @@ pub(crate) struct ViewMut<'a> {
 impl<'a> ViewMut<'a> {
     /// (rows, cols) from the start of `data`, rows `stride` apart.
     pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(fits(data.len(), rows, cols, stride), "matrix view out of bounds");
-        Self { data, rows, cols, stride }
+        assert!(
+            fits(data.len(), rows, cols, stride),
+            "matrix view out of bounds"
+        );
+        Self {
+            data,
+            rows,
+            cols,
+            stride,
+        }
     }
 }
 
@@ -67,11 +84,15 @@ pub(crate) fn matmul(
     b: View<'_>,
     threads: Threads,
 ) {
+    let ViewMut {
+        data,
+        rows,
+        cols,
+        stride,
+    } = dst;
     assert!(
-        dst.rows == a.rows && dst.cols == b.cols && a.cols == b.rows,
-        "({}, {}) is not ({}, {}) times ({}, {})",
-        dst.rows,
-        dst.cols,
+        rows == a.rows && cols == b.cols && a.cols == b.rows,
+        "({rows}, {cols}) is not ({}, {}) times ({}, {})",
         a.rows,
         a.cols,
         b.rows,
@@ -86,12 +107,12 @@ pub(crate) fn matmul(
     // width.
     unsafe {
         gemm::gemm(
-            dst.rows,
-            dst.cols,
+            rows,
+            cols,
             a.cols,
-            dst.data.as_mut_ptr(),
+            data.as_mut_ptr(),
             1,
-            dst.stride as isize,
+            stride as isize,
             accumulate,
             a.data.as_ptr(),
             a.col_stride as isize,

@@ -1,6 +1,6 @@
 //! The kernels on the processor's own cores: f32 through `gemm`, or bf16 operands with AVX512-BF16.
 
-mod attention;
+pub(crate) mod attention;
 mod bf16;
 pub(crate) mod buffer;
 pub(crate) mod cache;
@@ -38,14 +38,22 @@ impl Cpu {
     /// the environment variable `ALBUMEN_CPU` is `f32` or `avx2`.
     pub fn new(precision: Precision) -> Self {
         let bf16 = precision == Precision::Bf16 && simd::features().bf16;
-        Self { bf16, alone: false, pool: Arc::default() }
+        Self {
+            bf16,
+            alone: false,
+            pool: Arc::default(),
+        }
     }
 
     /// Kernels over the same memory for which each row of a result has the same bits whatever rows
     /// stand beside it and however many threads there are. Forward only, and B matrices of adapters
     /// are transposed, (rank, out).
     pub(crate) fn alone(&self) -> Self {
-        Self { bf16: self.bf16, alone: true, pool: Arc::clone(&self.pool) }
+        Self {
+            bf16: self.bf16,
+            alone: true,
+            pool: Arc::clone(&self.pool),
+        }
     }
 
     /// Parameters with every B matrix transposed to (rank, out), for [`Cpu::alone`].
@@ -54,7 +62,10 @@ impl Cpu {
         to.copy_from_slice(params);
         for tensor in layout.tensors().iter().filter(|t| t.is_b()) {
             let [out, rank] = tensor.shape;
-            for (i, v) in params[tensor.offset..tensor.offset + out * rank].iter().enumerate() {
+            for (i, v) in params[tensor.offset..tensor.offset + out * rank]
+                .iter()
+                .enumerate()
+            {
                 to[tensor.offset + i % rank * out + i / rank] = *v;
             }
         }
@@ -63,7 +74,11 @@ impl Cpu {
 
     /// The precision in use.
     pub fn precision(&self) -> Precision {
-        if self.bf16 { Precision::Bf16 } else { Precision::F32 }
+        if self.bf16 {
+            Precision::Bf16
+        } else {
+            Precision::F32
+        }
     }
 
     /// Gives memory that is kept for later calls back to the system.
@@ -80,7 +95,10 @@ impl Cpu {
     }
 }
 
-#[expect(private_interfaces, reason = "sites are made by this crate's layouts only")]
+#[expect(
+    private_interfaces,
+    reason = "sites are made by this crate's layouts only"
+)]
 impl Kernels for Cpu {
     type Matrix = Matrix;
     type Weight = Weight;
@@ -143,17 +161,21 @@ impl Kernels for Cpu {
     }
 
     fn add(&self, x: &mut Matrix, y: &Matrix) -> Result<(), LmError> {
-        x.par_chunks_mut(norm::TASK).zip(y.par_chunks(norm::TASK)).for_each(|(x, y)| {
-            x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-        });
+        x.par_chunks_mut(norm::TASK)
+            .zip(y.par_chunks(norm::TASK))
+            .for_each(|(x, y)| {
+                x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+            });
         Ok(())
     }
 
     fn add_bias(&self, x: &mut Matrix, bias: &Matrix) -> Result<(), LmError> {
         let rows = norm::task_rows(x.cols());
-        x.par_chunks_mut(bias.len()).with_min_len(rows).for_each(|x| {
-            x.iter_mut().zip(&**bias).for_each(|(x, b)| *x += b);
-        });
+        x.par_chunks_mut(bias.len())
+            .with_min_len(rows)
+            .for_each(|x| {
+                x.iter_mut().zip(&**bias).for_each(|(x, b)| *x += b);
+            });
         Ok(())
     }
 

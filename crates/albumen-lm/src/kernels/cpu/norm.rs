@@ -61,24 +61,26 @@ simd! {
 
 pub(crate) fn rms_norm(x: &Matrix, w: &[f32], eps: f32, y: &mut Matrix, r: &mut Matrix) {
     let (d, rows) = (x.cols(), task_rows(x.cols()));
-    y.par_chunks_mut(d * rows).zip(x.par_chunks(d * rows)).zip(r.par_chunks_mut(rows)).for_each(
-        |((y, x), r)| {
+    y.par_chunks_mut(d * rows)
+        .zip(x.par_chunks(d * rows))
+        .zip(r.par_chunks_mut(rows))
+        .for_each(|((y, x), r)| {
             for ((y, x), r) in y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(r) {
                 *r = norm_row(x, w, eps, y);
             }
-        },
-    );
+        });
 }
 
 pub(crate) fn rms_norm_again(x: &Matrix, r: &Matrix, w: &[f32], y: &mut Matrix) {
     let (d, rows) = (x.cols(), task_rows(x.cols()));
-    y.par_chunks_mut(d * rows).zip(x.par_chunks(d * rows)).zip(r.par_chunks(rows)).for_each(
-        |((y, x), r)| {
+    y.par_chunks_mut(d * rows)
+        .zip(x.par_chunks(d * rows))
+        .zip(r.par_chunks(rows))
+        .for_each(|((y, x), r)| {
             for ((y, x), r) in y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(r) {
                 scale_row(x, w, *r, y);
             }
-        },
-    );
+        });
 }
 
 pub(crate) fn rms_norm_backward(
@@ -90,13 +92,18 @@ pub(crate) fn rms_norm_backward(
     dx: &mut Matrix,
 ) {
     let (d, rows) = (x.cols(), task_rows(x.cols()));
-    let inputs = x.par_chunks(d * rows).zip(g.par_chunks(d * rows)).zip(r.par_chunks(rows));
-    dx.par_chunks_mut(d * rows).zip(inputs).for_each(|(dx, ((x, g), r))| {
-        let inputs = x.chunks_exact(d).zip(g.chunks_exact(d)).zip(r);
-        for (dx, ((x, g), r)) in dx.chunks_exact_mut(d).zip(inputs) {
-            norm_row_backward(x, w, *r, g, add, dx);
-        }
-    });
+    let inputs = x
+        .par_chunks(d * rows)
+        .zip(g.par_chunks(d * rows))
+        .zip(r.par_chunks(rows));
+    dx.par_chunks_mut(d * rows)
+        .zip(inputs)
+        .for_each(|(dx, ((x, g), r))| {
+            let inputs = x.chunks_exact(d).zip(g.chunks_exact(d)).zip(r);
+            for (dx, ((x, g), r)) in dx.chunks_exact_mut(d).zip(inputs) {
+                norm_row_backward(x, w, *r, g, add, dx);
+            }
+        });
 }
 
 /// The weight of head `i`, queries first, then keys.
@@ -112,14 +119,17 @@ pub(crate) fn head_norm(
     r: &mut Matrix,
 ) {
     let (width, heads, d) = (s.width(), s.heads + s.kv_heads, s.head_dim);
-    qkv.par_chunks_mut(width).zip(r.par_chunks_mut(heads)).with_min_len(8).for_each(|(row, r)| {
-        let mut x = [0.0; 512];
-        let x = &mut x[..d];
-        for (i, (head, r)) in row.chunks_exact_mut(d).zip(r).enumerate() {
-            x.copy_from_slice(head);
-            *r = norm_row(x, head_weight(s, i, w), eps, head);
-        }
-    });
+    qkv.par_chunks_mut(width)
+        .zip(r.par_chunks_mut(heads))
+        .with_min_len(8)
+        .for_each(|(row, r)| {
+            let mut x = [0.0; 512];
+            let x = &mut x[..d];
+            for (i, (head, r)) in row.chunks_exact_mut(d).zip(r).enumerate() {
+                x.copy_from_slice(head);
+                *r = norm_row(x, head_weight(s, i, w), eps, head);
+            }
+        });
 }
 
 pub(crate) fn head_norm_backward(
@@ -131,14 +141,22 @@ pub(crate) fn head_norm_backward(
 ) {
     let (width, heads, d) = (s.width(), s.heads + s.kv_heads, s.head_dim);
     let inputs = qkv.par_chunks(width).zip(r.par_chunks(heads));
-    g.par_chunks_mut(width).zip(inputs).with_min_len(8).for_each(|(g, (x, r))| {
-        let mut dy = [0.0; 512];
-        let dy = &mut dy[..d];
-        for (i, ((g, x), r)) in g.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(r).enumerate() {
-            dy.copy_from_slice(g);
-            norm_row_backward(x, head_weight(s, i, w), *r, dy, false, g);
-        }
-    });
+    g.par_chunks_mut(width)
+        .zip(inputs)
+        .with_min_len(8)
+        .for_each(|(g, (x, r))| {
+            let mut dy = [0.0; 512];
+            let dy = &mut dy[..d];
+            for (i, ((g, x), r)) in g
+                .chunks_exact_mut(d)
+                .zip(x.chunks_exact(d))
+                .zip(r)
+                .enumerate()
+            {
+                dy.copy_from_slice(g);
+                norm_row_backward(x, head_weight(s, i, w), *r, dy, false, g);
+            }
+        });
 }
 
 simd! {
@@ -159,8 +177,11 @@ simd! {
 pub(crate) fn rope(qkv: &mut Matrix, s: &AttentionShape, table: &Matrix, backward: bool) {
     let sign = if backward { -1.0 } else { 1.0 };
     let turned = (s.heads + s.kv_heads) * s.head_dim;
-    let rows = qkv.par_chunks_mut(s.width()).zip(table.par_chunks(s.head_dim));
-    rows.with_min_len(task_rows(turned)).for_each(|(row, table)| {
-        rotate_row(&mut row[..turned], s.head_dim, table, sign);
-    });
+    let rows = qkv
+        .par_chunks_mut(s.width())
+        .zip(table.par_chunks(s.head_dim));
+    rows.with_min_len(task_rows(turned))
+        .for_each(|(row, table)| {
+            rotate_row(&mut row[..turned], s.head_dim, table, sign);
+        });
 }

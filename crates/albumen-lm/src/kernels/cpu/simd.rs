@@ -1,5 +1,10 @@
 //! Loops compiled for several instruction sets, the widest one chosen at run time.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled anew within each instruction set"
+)]
+
 use std::sync::OnceLock;
 
 /// What the processor has and `ALBUMEN_CPU` allows.
@@ -35,7 +40,11 @@ fn detect(limit: Option<&str>) -> Features {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn detect(_limit: Option<&str>) -> Features {
-    Features { avx2: false, avx512: false, bf16: false }
+    Features {
+        avx2: false,
+        avx512: false,
+        bf16: false,
+    }
 }
 
 /// Defines a function whose body is compiled for AVX-512, AVX2 and the baseline.
@@ -83,10 +92,16 @@ pub(crate) fn exp(x: f32) -> f32 {
     let c = x.clamp(-87.0, 88.0);
     let shifted = c.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let f = (-n).mul_add(0.693_359_375, c);
+    let f = (-n).mul_add(0.693_359_4, c);
     let f = (-n).mul_add(-2.121_944_4e-4, f);
     let mut p = 1.987_569_1e-4_f32;
-    for k in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+    for k in [
+        1.398_2e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ] {
         p = p.mul_add(f, k);
     }
     let r = p.mul_add(f * f, f) + 1.0;
@@ -136,5 +151,7 @@ pub(crate) fn max(x: &[f32]) -> f32 {
             m[j] = if x[j] > m[j] { x[j] } else { m[j] };
         }
     }
-    m.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    m.iter()
+        .chain(rest)
+        .fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
 }

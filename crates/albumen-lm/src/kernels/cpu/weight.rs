@@ -20,15 +20,25 @@ enum Store {
     /// Row-major (out, in), for products in both directions.
     F32(Vec<f32>),
     /// Packed for `x W^T`; packed for `g W` when first needed.
-    Bf16 { forward: Packed, backward: OnceLock<Packed> },
+    Bf16 {
+        forward: Packed,
+        backward: OnceLock<Packed>,
+    },
 }
 
 impl Weight {
     pub(crate) fn new(data: Vec<f32>, out: usize, input: usize, bf16: bool) -> Self {
-        assert_eq!(data.len(), out * input, "a weight's length and shape disagree");
+        assert_eq!(
+            data.len(),
+            out * input,
+            "a weight's length and shape disagree"
+        );
         let store = if bf16 {
             let forward = Packed::new(input, out, |k, n| data[n * input + k]);
-            Store::Bf16 { forward, backward: OnceLock::new() }
+            Store::Bf16 {
+                forward,
+                backward: OnceLock::new(),
+            }
         } else {
             Store::F32(data)
         };
@@ -66,7 +76,14 @@ impl Weight {
             Store::F32(w) => {
                 let x = View::new(x, n, self.input, self.input);
                 let w = View::new(w, self.out, self.input, self.input).t();
-                matmul(ViewMut::new(y, n, self.out, self.out), accumulate, 1.0, x, w, Threads::All);
+                matmul(
+                    ViewMut::new(y, n, self.out, self.out),
+                    accumulate,
+                    1.0,
+                    x,
+                    w,
+                    Threads::All,
+                );
             }
             Store::Bf16 { forward, .. } => bf16::product(x, forward, y, accumulate),
         }
@@ -78,7 +95,14 @@ impl Weight {
             Store::F32(w) => {
                 let g = View::new(g, n, self.out, self.out);
                 let w = View::new(w, self.out, self.input, self.input);
-                matmul(ViewMut::new(dx, n, self.input, self.input), false, 1.0, g, w, Threads::All);
+                matmul(
+                    ViewMut::new(dx, n, self.input, self.input),
+                    false,
+                    1.0,
+                    g,
+                    w,
+                    Threads::All,
+                );
             }
             Store::Bf16 { forward, backward } => {
                 let packed = backward.get_or_init(|| forward.transposed());
@@ -109,14 +133,19 @@ pub(crate) fn rows_alone(
     let out = w.len() / input;
     let mut columns = y.pool().matrix(out, n); // transposed, so that tasks write whole rows
     let per_task = (65536 / (input * n).max(1)).clamp(1, 64);
-    columns.par_chunks_mut(n * per_task).zip(w.par_chunks(input * per_task)).for_each(
-        |(columns, w)| {
+    columns
+        .par_chunks_mut(n * per_task)
+        .zip(w.par_chunks(input * per_task))
+        .for_each(|(columns, w)| {
             inner_products(x, w, input, columns);
-        },
-    );
+        });
     y.par_chunks_mut(out).enumerate().for_each(|(i, y)| {
         for (y, column) in y.iter_mut().zip(columns.chunks_exact(n)) {
-            *y = if accumulate { *y + column[i] } else { column[i] };
+            *y = if accumulate {
+                *y + column[i]
+            } else {
+                column[i]
+            };
         }
     });
 }
