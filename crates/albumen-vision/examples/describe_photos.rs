@@ -1,5 +1,6 @@
-//! Prints the tagger's sentence and its tags for each photo of a folder:
-//! `cargo run --release -p albumen-vision --example describe_photos -- CHECKPOINT.pth FOLDER`
+//! Prints the tagger's sentence, its tags and its detections for each photo of a folder:
+//! `cargo run --release -p albumen-vision --example describe_photos -- ASSETS FOLDER`
+//! where ASSETS holds efficientnet-lite0/ and nanodet/.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::path::PathBuf;
@@ -7,14 +8,15 @@ use std::time::Instant;
 
 use albumen_vision::describe::describe;
 use albumen_vision::facts::Facts;
-use albumen_vision::tagger::Tagger;
+use albumen_vision::{Detector, Tagger};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [checkpoint, folder] = &arguments[..] else {
-        return Err("usage: describe_photos CHECKPOINT.pth FOLDER".into());
+    let [assets, folder] = &arguments[..] else {
+        return Err("usage: describe_photos ASSETS FOLDER".into());
     };
-    let tagger = Tagger::load(checkpoint)?;
+    let tagger = Tagger::load(&assets.join("efficientnet-lite0/efficientnet-lite0-57934424.pth"))?;
+    let detector = Detector::load(&assets.join("nanodet"))?;
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
         .map(|e| e.map(|e| e.path()))
         .collect::<Result<_, _>>()?;
@@ -25,15 +27,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .iter()
             .map(|path| Ok(image::open(path)?.to_rgb8()))
             .collect::<Result<_, image::ImageError>>()?;
-        for ((path, image), tags) in batch.iter().zip(&images).zip(tagger.tags(&images)?) {
+        let tags = tagger.tags(&images)?;
+        let detections = detector.detect(&images, 0.25)?;
+        for (i, path) in batch.iter().enumerate() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            println!("{name}\t{}", describe(&Facts::of(image)?, &tags));
-            let tags: Vec<_> = tags
+            let sentence = describe(&Facts::of(&images[i])?, &tags[i], &detections[i]);
+            println!("{name}\t{sentence}");
+            let tags = tags[i]
                 .iter()
                 .take(5)
-                .map(|t| format!("{} {:.2}", t.noun, t.probability))
-                .collect();
-            println!("\t{}", tags.join(", "));
+                .map(|t| format!("{} {:.2}", t.noun, t.probability));
+            println!("\t{}", tags.collect::<Vec<_>>().join(", "));
+            let found = detections[i].iter().take(8);
+            let found = found.map(|d| format!("{} {:.2} ({:.2})", d.noun(), d.score, d.area()));
+            println!("\t{}", found.collect::<Vec<_>>().join(", "));
         }
     }
     let seconds = started.elapsed().as_secs_f64();

@@ -6,15 +6,18 @@
 //! batch-size-invariant and tested for it.
 
 pub mod describe;
+pub mod detector;
 pub mod embedder;
 pub mod error;
 pub mod facts;
 pub mod illustrate;
 pub mod pickle;
+mod ops;
 pub mod preprocess;
 pub mod tagger;
 
 pub use describe::Describer;
+pub use detector::Detector;
 pub use embedder::Embedder;
 pub use error::{Result, VisionError};
 pub use tagger::Tagger;

@@ -1,4 +1,5 @@
 //! EfficientNet-Lite0 against PyTorch (scripts/golden/vision_efficientnet.py), and its file format.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod common;
 

@@ -200,33 +200,9 @@ impl Machine {
                 };
                 old.extend(items);
             }
-            b'q' => {
-                let slot = r.byte()?;
-                let top = self.top(r)?;
-                self.memo.insert(slot.into(), top);
-            }
-            b'r' => {
-                let slot = r.count()?;
-                let top = self.top(r)?;
-                self.memo.insert(slot, top);
-            }
-            b'h' => {
-                let slot = r.byte()?;
-                self.recall(r, slot.into())?;
-            }
-            b'j' => {
-                let slot = r.count()?;
-                self.recall(r, slot)?;
-            }
+            code @ (b'q' | b'r' | b'h' | b'j') => self.memoize(r, code)?,
             b'c' => {
-                let (module, name) = (r.line()?, r.line()?);
-                let global = match (module.as_str(), name.as_str()) {
-                    ("collections", "OrderedDict") => Global::OrderedDict,
-                    ("torch._utils", "_rebuild_tensor_v2") => Global::RebuildTensor,
-                    ("torch", "FloatStorage") => Global::Storage(Kind::Float),
-                    ("torch", "LongStorage") => Global::Storage(Kind::Long),
-                    _ => return r.fault(format!("the global {module}.{name} is not allowed")),
-                };
+                let global = read_global(r)?;
                 self.push(r, Value::Global(global))?;
             }
             b'Q' => self.persistent_storage(r)?,
@@ -242,6 +218,28 @@ impl Machine {
             }
         }
         Ok(false)
+    }
+
+    /// BINPUT and LONG_BINPUT store the top of the stack, BINGET and LONG_BINGET fetch it again.
+    fn memoize(&mut self, r: &mut Reader<'_>, code: u8) -> Parsed<()> {
+        let slot = if matches!(code, b'q' | b'h') {
+            r.byte()?.into()
+        } else {
+            r.count()?
+        };
+        if matches!(code, b'q' | b'r') {
+            let top = self.top(r)?;
+            self.memo.insert(slot, top);
+            return Ok(());
+        }
+        if self.stack.len() >= MAX_VALUES {
+            return r.fault("the pickle's stack is too deep");
+        }
+        match self.memo.get(&slot) {
+            Some(&value) => self.stack.push(value),
+            None => return r.fault(format!("the pickle's memo has no slot {slot}")),
+        }
+        Ok(())
     }
 
     fn push(&mut self, r: &Reader<'_>, value: Value) -> Parsed<()> {
@@ -273,17 +271,6 @@ impl Machine {
             Some(mark) => Ok(self.stack.split_off(mark)),
             None => r.fault("the pickle's mark is missing"),
         }
-    }
-
-    fn recall(&mut self, r: &Reader<'_>, slot: usize) -> Parsed<()> {
-        if self.stack.len() >= MAX_VALUES {
-            return r.fault("the pickle's stack is too deep");
-        }
-        match self.memo.get(&slot) {
-            Some(&value) => self.stack.push(value),
-            None => return r.fault(format!("the pickle's memo has no slot {slot}")),
-        }
-        Ok(())
     }
 
     fn extend_dict(&mut self, r: &Reader<'_>, items: &[usize]) -> Parsed<()> {
@@ -382,5 +369,16 @@ impl Machine {
             Value::Dict(entries) => Some(entries),
             _ => None,
         }
+    }
+}
+
+fn read_global(r: &mut Reader<'_>) -> Parsed<Global> {
+    let (module, name) = (r.line()?, r.line()?);
+    match (module.as_str(), name.as_str()) {
+        ("collections", "OrderedDict") => Ok(Global::OrderedDict),
+        ("torch._utils", "_rebuild_tensor_v2") => Ok(Global::RebuildTensor),
+        ("torch", "FloatStorage") => Ok(Global::Storage(Kind::Float)),
+        ("torch", "LongStorage") => Ok(Global::Storage(Kind::Long)),
+        _ => r.fault(format!("the global {module}.{name} is not allowed")),
     }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use candle_core::{Device, Result as TensorResult, Tensor};
 
-use super::ops::{Add, AddBias, Depthwise, same_padding};
 use crate::error::{Result, VisionError};
+use crate::ops::{Activation, Add, AddBias, Depthwise, same_padding};
 use crate::pickle::{Array, read_state_dict};
 
 /// Side of the input in pixels.
@@ -118,7 +118,7 @@ impl EfficientNetLite0 {
             "_conv_head",
             "_bn1",
             [c_in, FEATURE_DIM],
-            true,
+            Activation::Relu6,
         )?;
         let fc = weights.take("_fc.weight", &[CLASSES, FEATURE_DIM])?;
         let bias = weights.take("_fc.bias", &[CLASSES])?;
@@ -161,7 +161,10 @@ impl Stem {
         let (weight, bias) = weights.take_folded("_conv_stem", "_bn0", &shape)?;
         Ok(Self {
             weight: Tensor::from_vec(weight, shape.as_slice(), &Device::Cpu)?,
-            bias: AddBias { bias, relu6: true },
+            bias: AddBias {
+                bias,
+                activation: Activation::Relu6,
+            },
         })
     }
 
@@ -205,7 +208,13 @@ impl Block {
             None
         } else {
             let (conv, bn) = (name("_expand_conv"), name("_bn0"));
-            Some(Pointwise::load(weights, &conv, &bn, [c_in, hidden], true)?)
+            Some(Pointwise::load(
+                weights,
+                &conv,
+                &bn,
+                [c_in, hidden],
+                Activation::Relu6,
+            )?)
         };
         let (weight, bias) =
             weights.take_folded(&name("_depthwise_conv"), &name("_bn1"), &[hidden, 1, k, k])?;
@@ -216,7 +225,7 @@ impl Block {
             stride,
         };
         let (conv, bn) = (name("_project_conv"), name("_bn2"));
-        let project = Pointwise::load(weights, &conv, &bn, [hidden, c_out], false)?;
+        let project = Pointwise::load(weights, &conv, &bn, [hidden, c_out], Activation::Linear)?;
         Ok(Self {
             expand,
             depthwise,
@@ -253,12 +262,12 @@ impl Pointwise {
         conv: &str,
         bn: &str,
         [c_in, c_out]: [usize; 2],
-        relu6: bool,
+        activation: Activation,
     ) -> Result<Self> {
         let (weight, bias) = weights.take_folded(conv, bn, &[c_out, c_in, 1, 1])?;
         Ok(Self {
             weight: Tensor::from_vec(weight, (c_out, c_in), &Device::Cpu)?,
-            bias: AddBias { bias, relu6 },
+            bias: AddBias { bias, activation },
         })
     }
 

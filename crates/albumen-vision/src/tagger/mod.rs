@@ -17,7 +17,6 @@ use crate::preprocess::{center_crop, normalise};
 
 mod efficientnet;
 mod nouns;
-mod ops;
 
 /// The share of the shorter side that is looked at, as in TensorFlow's evaluation of this model.
 const CROP: f32 = 224.0 / 256.0;

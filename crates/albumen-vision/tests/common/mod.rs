@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 /// The directory of an asset; fails with the mend where it is absent.
 pub(crate) fn asset(name: &str) -> PathBuf {
-    let home = std::env::var_os("ALBUMEN_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|d| PathBuf::from(d).join("albumen")));
-    let home = home.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/albumen")
-    });
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let home = variable("ALBUMEN_HOME")
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("albumen")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/albumen")))
+        .unwrap_or_default();
     let dir = home.join("assets").join(name);
     assert!(
         dir.is_dir(),

@@ -1,37 +1,37 @@
-//! A plain English sentence for a photo, from the tagger's nouns and the picture's facts.
+//! A plain English sentence for a photo, from the tagger's nouns, the detector's boxes and the
+//! picture's facts.
 
 use std::path::Path;
 
 use image::RgbImage;
 
+use crate::detector::{Detection, Detector};
 use crate::error::Result;
 use crate::facts::{Facts, Light, Orientation};
-use crate::tagger::{Kind, Place, Tag, Tagger};
+use crate::tagger::{Place, Tag, Tagger};
 
-/// Above this probability a noun is stated outright.
-const SURE: f32 = 0.5;
-/// The same for buildings, whose ImageNet classes (castle, palace, monastery, mosque) look alike.
-const SURE_BUILDING: f32 = 0.65;
-/// Above this probability the best noun is given with a hedge.
-const LIKELY: f32 = 0.25;
-/// Above this probability a setting is mentioned.
-const SETTING: f32 = 0.1;
-/// Above this probability a second thing of another sort is mentioned.
-const BESIDE: f32 = 0.25;
+mod subject;
+mod words;
 
-/// The embedded tagger with its sentence: photos in, captions out.
+/// Detections below this score are not looked at.
+const THRESHOLD: f32 = 0.4;
+
+/// The embedded tagger: nouns, detections and facts of a photo in one sentence.
 pub struct Describer {
     tagger: Tagger,
+    detector: Detector,
 }
 
 impl Describer {
-    /// Loads the tagger's checkpoint.
+    /// Loads the tagger's checkpoint (`efficientnet-lite0-57934424.pth`) and the detector's folder
+    /// (`nanodet.json` and `nanodet.bin`).
     ///
     /// # Errors
     /// A file that is missing, damaged or of another architecture.
-    pub fn load(tagger: &Path) -> Result<Self> {
+    pub fn load(tagger: &Path, detector: &Path) -> Result<Self> {
         Ok(Self {
             tagger: Tagger::load(tagger)?,
+            detector: Detector::load(detector)?,
         })
     }
 
@@ -41,17 +41,18 @@ impl Describer {
     /// Where an image has no pixels or the computation fails.
     pub fn describe(&self, images: &[RgbImage]) -> Result<Vec<String>> {
         let tags = self.tagger.tags(images)?;
-        images
-            .iter()
-            .zip(&tags)
-            .map(|(image, tags)| Ok(describe(&Facts::of(image)?, tags)))
-            .collect()
+        let found = self.detector.detect(images, THRESHOLD)?;
+        let facts = images.iter().map(Facts::of).collect::<Result<Vec<_>>>()?;
+        let parts = facts.iter().zip(&tags).zip(&found);
+        Ok(parts
+            .map(|((facts, tags), found)| describe(facts, tags, found))
+            .collect())
     }
 }
 
 /// The sentence: the main subject first, at most 25 words, the same for the same input.
-pub fn describe(facts: &Facts, tags: &[Tag]) -> String {
-    let what = subject_and_second(tags);
+pub fn describe(facts: &Facts, tags: &[Tag], found: &[Detection]) -> String {
+    let what = subject::subject(tags, found);
     let light = light(facts, tags);
     let colours = facts.colours.join(" and ");
     match (facts.variety % 3, light) {
@@ -68,86 +69,6 @@ pub fn describe(facts: &Facts, tags: &[Tag]) -> String {
         (1, None) => capitalised(&format!("{what}, mostly {colours}.")),
         (_, Some(light)) => format!("A photo of {what} {light}, in {colours}."),
         (_, None) => format!("A photo of {what}, in {colours}."),
-    }
-}
-
-/// What the photo shows, as exactly as the probabilities allow.
-fn subject(tags: &[Tag]) -> String {
-    let Some(best) = tags.first() else {
-        return "something".to_owned();
-    };
-    let sure = if best.kind == Kind::Building {
-        SURE_BUILDING
-    } else {
-        SURE
-    };
-    if best.probability >= sure {
-        return best.noun.to_owned();
-    }
-    let broadest = tags
-        .iter()
-        .max_by(|a, b| a.broad_probability.total_cmp(&b.broad_probability));
-    if let Some(tag) = broadest
-        && tag.broad_probability >= SURE
-    {
-        return tag.broad.to_owned();
-    }
-    if best.probability >= LIKELY {
-        return format!("what looks like {}", best.noun);
-    }
-    let of_kind = |kind: Kind| {
-        tags.iter()
-            .filter(|t| t.kind == kind)
-            .map(|t| t.probability)
-            .sum()
-    };
-    let kinds = [
-        (Kind::Animal, "an animal"),
-        (Kind::Building, "a building"),
-        (Kind::Scene, "a view"),
-        (Kind::Vehicle, "a vehicle"),
-        (Kind::Plant, "plants"),
-        (Kind::Food, "food"),
-        (Kind::Person, "a person"),
-        (Kind::Furniture, "furniture"),
-        (Kind::Instrument, "a musical instrument"),
-        (Kind::Object, "an object"),
-    ];
-    let likeliest = kinds.map(|(kind, words)| (of_kind(kind), words));
-    let likeliest = likeliest
-        .iter()
-        .max_by(|a: &&(f32, _), b| a.0.total_cmp(&b.0));
-    likeliest
-        .map_or("something", |&(_, words)| words)
-        .to_owned()
-}
-
-/// The subject with a setting ("a hen by a barn") or a second thing ("a dog and a boat").
-/// ImageNet's classes compete: a second noun of the same kind is mostly another guess at the same
-/// thing, one of another kind is mostly beside it.
-fn subject_and_second(tags: &[Tag]) -> String {
-    let main = subject(tags);
-    let Some(best) = tags.first() else {
-        return main;
-    };
-    let others = || tags[1..].iter().filter(|t| t.kind != best.kind);
-    // A scene's inhabitant comes first: "a goldfish on a coral reef".
-    if let Some(setting) = best.row.setting.filter(|_| best.kind == Kind::Scene)
-        && let Some(inhabitant) = others().find(|t| t.broad_probability >= BESIDE)
-    {
-        return format!("{} {setting}", inhabitant.broad);
-    }
-    let is_scene = |t: &&Tag| t.kind == Kind::Scene && t.probability >= SETTING;
-    if let Some(setting) = others().find(is_scene).and_then(|t| t.row.setting) {
-        return format!("{main} {setting}");
-    }
-    match others()
-        .find(|t| t.probability >= BESIDE)
-        .map(|t| (t.row.setting, t.noun))
-    {
-        Some((Some(setting), _)) => format!("{main} {setting}"),
-        Some((None, noun)) => format!("{main} and {noun}"),
-        None => main,
     }
 }
 
@@ -222,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_sure_noun_stands_alone() {
-        let sentence = describe(&facts(Light::Daylight, 0), &tags(&[(SWAN, 0.9)]));
+        let sentence = describe(&facts(Light::Daylight, 0), &tags(&[(SWAN, 0.9)]), &[]);
         assert_eq!(
             sentence,
             "A wide photo of a swan in daylight, mostly blue and grey."
@@ -232,21 +153,87 @@ mod tests {
     #[test]
     fn doubt_widens_the_noun() {
         let doubtful = tags(&[(SWAN, 0.35), (GOOSE, 0.3)]);
-        assert!(describe(&facts(Light::Dusk, 1), &doubtful).starts_with("A bird at dusk,"));
+        assert!(describe(&facts(Light::Dusk, 1), &doubtful, &[]).starts_with("A bird at dusk,"));
         let likely = tags(&[(SWAN, 0.3)]);
-        let sentence = describe(&facts(Light::Daylight, 2), &likely);
+        let sentence = describe(&facts(Light::Daylight, 2), &likely, &[]);
         assert!(sentence.contains("what looks like a swan"), "{sentence}");
         let unsure = tags(&[(SWAN, 0.1), (GOLDEN_RETRIEVER, 0.05)]);
-        assert!(describe(&facts(Light::Daylight, 1), &unsure).starts_with("An animal"));
+        assert!(describe(&facts(Light::Daylight, 1), &unsure, &[]).starts_with("An animal"));
         let buildings = tags(&[(CASTLE, 0.55), (PALACE, 0.2)]);
-        assert!(describe(&facts(Light::Daylight, 1), &buildings).starts_with("A monument"));
+        assert!(describe(&facts(Light::Daylight, 1), &buildings, &[]).starts_with("A monument"));
     }
 
     #[test]
     fn breeds_add_up_and_scenes_become_settings() {
         let tags = tags(&[(GOLDEN_RETRIEVER, 0.4), (LABRADOR, 0.35), (LAKESIDE, 0.15)]);
-        let sentence = describe(&facts(Light::Daylight, 1), &tags);
+        let sentence = describe(&facts(Light::Daylight, 1), &tags, &[]);
         assert!(sentence.starts_with("A dog by a lake"), "{sentence}");
+    }
+
+    fn found(objects: &[(usize, f32, f32)]) -> Vec<Detection> {
+        let object = |&(class, score, side): &(usize, f32, f32)| Detection {
+            class,
+            score,
+            bounds: [0.1, 0.1, 0.1 + side, 0.1 + side],
+        };
+        objects.iter().map(object).collect()
+    }
+
+    const PERSON: usize = 0;
+    const DOG: usize = 16;
+    const HORSE: usize = 17;
+
+    #[test]
+    fn people_come_first_where_they_are_large() {
+        let dog = tags(&[(GOLDEN_RETRIEVER, 0.4), (LAKESIDE, 0.15)]);
+        let family = found(&[(PERSON, 0.7, 0.4), (PERSON, 0.6, 0.3), (DOG, 0.6, 0.2)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &dog, &family);
+        assert!(
+            sentence.starts_with("Two people and a dog by a lake"),
+            "{sentence}"
+        );
+        let castle = tags(&[(CASTLE, 0.9)]);
+        let visitors = found(&[(PERSON, 0.7, 0.05), (PERSON, 0.6, 0.06)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &castle, &visitors);
+        assert!(sentence.starts_with("A castle with people"), "{sentence}");
+    }
+
+    #[test]
+    fn the_detector_counts_and_helps_in_doubt() {
+        let swans = found(&[(14, 0.7, 0.3), (14, 0.6, 0.3), (14, 0.45, 0.3)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &tags(&[(SWAN, 0.9)]), &swans);
+        assert!(sentence.starts_with("Two swans"), "{sentence}");
+        let unsure = tags(&[(SWAN, 0.1)]);
+        let sentence = describe(
+            &facts(Light::Daylight, 1),
+            &unsure,
+            &found(&[(HORSE, 0.8, 0.4)]),
+        );
+        assert!(sentence.starts_with("A horse"), "{sentence}");
+        // Agreement makes up for doubt, disagreement does not.
+        let weak = tags(&[(339, 0.4), (GOLDEN_RETRIEVER, 0.1)]); // sorrel, a horse
+        let sentence = describe(
+            &facts(Light::Daylight, 1),
+            &weak,
+            &found(&[(HORSE, 0.55, 0.4)]),
+        );
+        assert!(sentence.starts_with("A horse"), "{sentence}");
+        let sentence = describe(
+            &facts(Light::Daylight, 1),
+            &weak,
+            &found(&[(DOG, 0.55, 0.4)]),
+        );
+        assert!(
+            sentence.starts_with("What looks like a horse"),
+            "{sentence}"
+        );
+        // A tagger that is sure is not overruled by COCO's few animals.
+        let sentence = describe(
+            &facts(Light::Daylight, 1),
+            &tags(&[(SWAN, 0.9)]),
+            &found(&[(HORSE, 0.8, 0.4)]),
+        );
+        assert!(sentence.starts_with("A swan"), "{sentence}");
     }
 
     #[test]
@@ -256,9 +243,13 @@ mod tests {
                 ((first * 7 + 3) % 1000, 0.3),
                 ((first * 13 + 5) % 1000, 0.15),
             ] {
+                let found = found(&[
+                    (first % 80, 0.8, 0.4),
+                    (PERSON, 0.7, 0.3 * (second % 2) as f32),
+                ]);
                 for light in [Light::Night, Light::Dusk, Light::Daylight, Light::Bright] {
                     let tags = tags(&[(first, 0.45), (second, p)]);
-                    let sentence = describe(&facts(light, first as u32), &tags);
+                    let sentence = describe(&facts(light, first as u32), &tags, &found);
                     assert!(sentence.split(' ').count() <= 25, "{sentence}");
                     assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
                     assert!(
@@ -268,7 +259,7 @@ mod tests {
                 }
             }
         }
-        let nothing = describe(&facts(Light::Daylight, 0), &[]);
+        let nothing = describe(&facts(Light::Daylight, 0), &[], &[]);
         assert_eq!(nothing, "A wide photo of something, mostly blue and grey.");
     }
 }

@@ -9,25 +9,25 @@ use candle_core::{
 use rayon::prelude::*;
 
 /// One k x k filter and bias a channel, TensorFlow's `SAME` padding, then ReLU6.
-pub(super) struct Depthwise {
+pub(crate) struct Depthwise {
     /// (c, k, k), row-major.
-    pub(super) weight: Vec<f32>,
+    pub(crate) weight: Vec<f32>,
     /// (c)
-    pub(super) bias: Vec<f32>,
-    pub(super) k: usize,
-    pub(super) stride: usize,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) k: usize,
+    pub(crate) stride: usize,
 }
 
 impl Depthwise {
     /// (c, h, w) -> (c, ceil(h / stride), ceil(w / stride))
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         x.contiguous()?.apply_op1_no_bwd(self)
     }
 }
 
 /// `SAME` padding along one axis: zeros before the first element, and in total. The odd one goes
 /// to the end, unlike PyTorch's symmetric padding.
-pub(super) fn same_padding(n: usize, k: usize, stride: usize) -> (usize, usize) {
+pub(crate) fn same_padding(n: usize, k: usize, stride: usize) -> (usize, usize) {
     let total = ((n.div_ceil(stride) - 1) * stride + k).saturating_sub(n);
     (total / 2, total)
 }
@@ -80,11 +80,70 @@ impl CustomOp1 for Depthwise {
     }
 }
 
-/// Adds each channel's bias in place, then ReLU6 where `relu6` says so.
-pub(super) struct AddBias {
+/// The patches under a k x k filter with padding k / 2, as columns, so that a convolution is one
+/// matrix product: whole rows are copied, which candle's own tiling does pixel by pixel.
+pub(crate) struct Patches {
+    pub(crate) k: usize,
+    pub(crate) stride: usize,
+}
+
+impl Patches {
+    /// (c, h, w) -> (c * k * k, ceil(h / stride) * ceil(w / stride)) for odd k
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.contiguous()?.apply_op1_no_bwd(self)
+    }
+}
+
+impl CustomOp1 for Patches {
+    fn name(&self) -> &'static str {
+        "patches"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (c, h, w) = layout.shape().dims3()?;
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("patches need a contiguous input")
+        };
+        let x = &storage.as_slice::<f32>()?[start..end];
+        let (k, stride, pad) = (self.k, self.stride, self.k / 2);
+        let (oh, ow) = (h.div_ceil(stride), w.div_ceil(stride));
+        let mut out = vec![0_f32; c * k * k * oh * ow];
+        out.par_chunks_exact_mut(oh * ow).enumerate().for_each(|(row, patch)| {
+            let (channel, ky, kx) = (row / (k * k), row / k % k, row % k);
+            let plane = &x[channel * h * w..][..h * w];
+            for (oy, line) in patch.chunks_exact_mut(ow).enumerate() {
+                let y = oy * stride + ky;
+                if y < pad || y - pad >= h {
+                    continue;
+                }
+                let source = &plane[(y - pad) * w..][..w];
+                // The first output column whose input column, ox * stride + kx - pad, exists.
+                let first = pad.saturating_sub(kx).div_ceil(stride);
+                let inside = source[first * stride + kx - pad..].iter().step_by(stride);
+                for (value, &v) in line[first..].iter_mut().zip(inside) {
+                    *value = v;
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), Shape::from((c * k * k, oh * ow))))
+    }
+}
+
+/// What follows a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Activation {
+    Linear,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// max(x, 0.1 x)
+    LeakyRelu,
+}
+
+/// Adds each channel's bias in place, then the activation.
+pub(crate) struct AddBias {
     /// (c)
-    pub(super) bias: Vec<f32>,
-    pub(super) relu6: bool,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) activation: Activation,
 }
 
 impl InplaceOp1 for AddBias {
@@ -100,21 +159,24 @@ impl InplaceOp1 for AddBias {
         }
         let per_channel = x.len() / self.bias.len();
         for (channel, bias) in x.chunks_exact_mut(per_channel).zip(&self.bias) {
-            let (low, high) = if self.relu6 {
-                (0.0, 6.0)
-            } else {
-                (f32::MIN, f32::MAX)
-            };
-            for value in channel {
-                *value = (*value + bias).clamp(low, high);
+            match self.activation {
+                Activation::Linear => map(channel, |v| v + bias),
+                Activation::Relu6 => map(channel, |v| (v + bias).clamp(0.0, 6.0)),
+                Activation::LeakyRelu => map(channel, |v| (v + bias).max(0.1 * (v + bias))),
             }
         }
         Ok(())
     }
 }
 
+fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = f(*value);
+    }
+}
+
 /// `x += y` in place, for tensors of one shape.
-pub(super) struct Add;
+pub(crate) struct Add;
 
 impl InplaceOp2 for Add {
     fn name(&self) -> &'static str {
