@@ -10,6 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::embedder::{EMBEDDING_DIM, Embedder};
 use crate::error::{Result, VisionError, read_file};
 
+/// Phrases of up to this many bytes are remembered: nouns come back in many captions, whole
+/// captions seldom do.
+const MEMO_BYTES: usize = 40;
+
 /// Names the tensor in the cache file.
 const TENSOR: &str = "embeddings";
 
@@ -64,8 +68,10 @@ impl Matcher {
             .iter()
             .map(|row| row.iter().zip(&query).map(|(a, b)| a * b).sum())
             .collect();
-        let mut memo = self.memo.write().unwrap_or_else(PoisonError::into_inner);
-        memo.insert(phrase.to_owned(), all.clone());
+        if phrase.len() <= MEMO_BYTES {
+            let mut memo = self.memo.write().unwrap_or_else(PoisonError::into_inner);
+            memo.insert(phrase.to_owned(), all.clone());
+        }
         Ok(all)
     }
 }
@@ -86,7 +92,7 @@ fn key(texts: &[String]) -> String {
         hash.update(text.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 /// A cache that is missing, damaged or another list's counts as absent: it is written anew.

@@ -12,6 +12,7 @@
 mod colour;
 mod compose;
 mod icons;
+mod layout;
 mod matcher;
 mod paint;
 mod reading;
@@ -19,6 +20,7 @@ mod scene;
 mod setting;
 mod style;
 mod tables;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,20 +37,22 @@ use self::icons::Icons;
 use self::matcher::{Matcher, best};
 use self::reading::{Mention, Reading, Subject, read};
 use self::tables::{Tables, person};
+use self::words::tokens;
 use crate::embedder::Embedder;
 use crate::error::Result;
 
 /// Least cosine at which an icon stands for a phrase that no table knows.
 const ICON_COSINE: f32 = 0.52;
 
-/// The same for people: many verbs are a little like somebody's trade.
-const PERSON_COSINE: f32 = 0.62;
+/// The same where a likeness is often false: verbs are a little like somebody's trade, and the
+/// embedder's word pieces make rare words like those that begin alike ("hammock" and "hamster").
+const DOUBTFUL_COSINE: f32 = 0.62;
 
 /// The same for a whole caption in which nothing else was found.
 const LAST_COSINE: f32 = 0.45;
 
 /// Least cosine at which a caption without a place word is put into a place.
-const PLACE_COSINE: f32 = 0.38;
+const PLACE_COSINE: f32 = 0.4;
 
 /// Draws captions. Loading parses the icon file and embeds the icons' names; drawing is `&self`
 /// and may run on many threads.
@@ -113,14 +117,14 @@ impl Illustrator {
             album.summary.to_owned()
         };
         let all = self.matcher.similarities(&gist)?;
-        let (n, m) = (self.names.len(), self.tables.places.len());
-        let place = self.like(&gist)?;
+        let moods = &all[self.names.len() + self.tables.places.len()..];
+        let place = self.like(&all);
         Ok(style::plan(
             album,
             &self.tables,
             &summary,
             &photos,
-            &all[n + m..],
+            moods,
             place,
         ))
     }
@@ -138,16 +142,8 @@ impl Illustrator {
     ) -> Result<Scene> {
         let mut rng = style.stream("photo", photo);
         let mut reading = self.read(caption)?;
-        if reading.mentions.is_empty() && reading.place.is_none() && !caption.trim().is_empty() {
-            let near = self.nearest_icon(caption)?;
-            let near =
-                near.filter(|(name, cosine)| *cosine >= LAST_COSINE && person(name).is_none());
-            reading.mentions.extend(near.map(|(name, _)| Mention {
-                subject: Subject::Icon(name.to_owned()),
-                count: 1,
-                colour: None,
-                hedged: true,
-            }));
+        if reading.mentions.is_empty() && reading.place.is_none() {
+            reading.mentions.extend(self.last_guess(caption)?);
         }
         // "They walk along the shore": the album's own people stand in for nobody by name.
         if reading.mentions.is_empty() {
@@ -155,7 +151,7 @@ impl Illustrator {
                 .mentions
                 .extend(style.recurring.iter().take(1).cloned());
         }
-        let like = || self.like(caption);
+        let like = || Ok(self.like(&self.matcher.similarities(caption)?));
         let place = setting::place(&reading, style, &self.tables, &self.icons, &like)?;
         let background = setting::background(place, &reading, style, &self.tables, &mut rng);
         let place = &self.tables.places[&background.place];
@@ -190,8 +186,8 @@ impl Illustrator {
         let guess = |phrase: &str| -> Result<Option<String>> {
             let near = self.nearest_icon(phrase)?.filter(|(name, cosine)| {
                 *cosine
-                    >= if person(name).is_some() {
-                        PERSON_COSINE
+                    >= if doubtful(phrase, name) {
+                        DOUBTFUL_COSINE
                     } else {
                         ICON_COSINE
                     }
@@ -201,17 +197,34 @@ impl Illustrator {
         read(text, &self.tables, &guess)
     }
 
-    /// The place whose description a text is most like, if any is near enough.
-    fn like(&self, text: &str) -> Result<Option<String>> {
-        if text.trim().is_empty() {
+    /// The thing that a whole caption is most like, where its words gave nothing.
+    fn last_guess(&self, caption: &str) -> Result<Option<Mention>> {
+        if caption.trim().is_empty() {
             return Ok(None);
         }
-        let n = self.names.len();
-        let all = self.matcher.similarities(text)?;
-        let near = best(&all[n..n + self.tables.places.len()]);
-        let near = near.filter(|(_, cosine)| *cosine >= PLACE_COSINE);
-        Ok(near
-            .and_then(|(i, _)| self.tables.places.keys().nth(i))
-            .cloned())
+        let near = self.nearest_icon(caption)?;
+        let near = near.filter(|(name, cosine)| *cosine >= LAST_COSINE && !doubtful(caption, name));
+        Ok(near.map(|(name, _)| Mention {
+            subject: Subject::Icon(name.to_owned()),
+            count: 1,
+            colour: None,
+            hedged: true,
+        }))
     }
+
+    /// The place whose description a text is most like, by its similarities, if any is near enough.
+    fn like(&self, similarities: &[f32]) -> Option<String> {
+        let n = self.names.len();
+        let (i, cosine) = best(&similarities[n..n + self.tables.places.len()])?;
+        let name = self.tables.places.keys().nth(i)?;
+        (cosine >= PLACE_COSINE).then(|| name.clone())
+    }
+}
+
+/// Whether a likeness of `phrase` and the icon `name` needs more than the usual cosine.
+fn doubtful(phrase: &str, name: &str) -> bool {
+    let alike = tokens(phrase)
+        .iter()
+        .any(|word| word.get(..3).is_some_and(|start| name.starts_with(start)));
+    alike || phrase.ends_with("ing") || person(name).is_some()
 }

@@ -2,6 +2,7 @@
 
 mod canvas;
 mod details;
+mod elsewhere;
 mod ground;
 mod inside;
 mod items;
@@ -62,9 +63,9 @@ pub(super) fn paint(
         }
         Kind::Room => inside::room(&mut c, place, b, p, &light),
         Kind::Table => inside::table(&mut c, place, b, p, &light, &mut rng),
-        Kind::Stage => inside::stage(&mut c, b, p, &mut rng),
-        Kind::Underwater => inside::underwater(&mut c, b, p, &mut rng),
-        Kind::Space => inside::space(&mut c, p, &mut rng),
+        Kind::Stage => elsewhere::stage(&mut c, b, p, &mut rng),
+        Kind::Underwater => elsewhere::underwater(&mut c, b, p, &mut rng),
+        Kind::Space => elsewhere::space(&mut c, p, &mut rng),
     }
     for item in &scene.items {
         items::item(&mut c, item, b, place, p, &light, icons)?;
