@@ -5,6 +5,9 @@ use crate::{DpError, Sensitive};
 /// of `C * 2^-22`.
 pub(crate) const LATTICE_BITS: u32 = 22;
 
+/// Largest coordinate of a contribution, in lattice units.
+const LIMIT: f64 = (1_u32 << LATTICE_BITS) as f64;
+
 /// Squared length of the longest contribution allowed, in lattice units.
 const MAX_SQUARED_NORM: u128 = 1 << (2 * LATTICE_BITS);
 
@@ -111,7 +114,8 @@ impl ClippedSum {
         self.metrics.clipped += usize::from(norm > self.clipping.norm());
         to_lattice(gradient, norm, self.clipping, &mut self.row);
         for (total, &row) in self.total.iter_mut().zip(&self.row) {
-            *total += i64::from(row);
+            // Cannot wrap: fewer than 2^40 rows of coordinates up to 2^22.
+            *total = total.wrapping_add(i64::from(row));
         }
         Ok(())
     }
@@ -135,7 +139,8 @@ fn to_lattice(gradient: &[f32], norm: f64, clipping: Clipping, row: &mut [i32]) 
         * (1.0 - 2_f64.powi(-30));
     loop {
         for (lattice, &g) in row.iter_mut().zip(gradient) {
-            *lattice = (f64::from(g) * scale) as i32;
+            // A coordinate beyond the clamp would be refused below; clamped, its square fits.
+            *lattice = (f64::from(g) * scale).clamp(-LIMIT, LIMIT) as i32;
         }
         if squared_length(row) <= MAX_SQUARED_NORM {
             return;
@@ -157,10 +162,100 @@ fn squared_norm(gradient: &[f32]) -> f64 {
     lanes.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>()
 }
 
-/// Exact squared length.
+/// Exact squared length of a row of coordinates up to [`LIMIT`].
 fn squared_length(row: &[i32]) -> u128 {
-    // Squares are below 2^62, so a block of two fits an u64; longer blocks go through u128.
-    row.iter()
-        .map(|&r| u128::from(r.unsigned_abs()).pow(2))
-        .sum()
+    // 4096 squares below 2^45 fit an u64 with room, so nothing wraps.
+    let block = |rows: &[i32]| {
+        rows.iter().fold(0_u64, |sum, &r| {
+            let r = u64::from(r.unsigned_abs());
+            sum.wrapping_add(r.wrapping_mul(r))
+        })
+    };
+    row.chunks(4096).map(|rows| u128::from(block(rows))).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lattice_row(gradient: &[f32], clipping: Clipping) -> Vec<i32> {
+        let mut sum = ClippedSum::new(gradient.len(), 1, clipping, 0);
+        sum.add_unit(0, gradient).unwrap();
+        sum.total.iter().map(|&t| t as i32).collect()
+    }
+
+    fn clippings() -> impl Strategy<Value = Clipping> {
+        (1e-3..1e3, 1e-6..10.0, any::<bool>()).prop_map(|(norm, gamma, flat)| {
+            if flat {
+                Clipping::Flat { norm }
+            } else {
+                Clipping::Normalize { norm, gamma }
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn one_unit_moves_the_sum_by_at_most_c(
+            rows in prop::collection::vec(prop::collection::vec(any::<f32>(), 7), 1..6),
+            clipping in clippings(),
+            which in 0_usize..6,
+        ) {
+            let which = which % rows.len();
+            let sum = |skip: Option<usize>| {
+                let kept: Vec<_> = (0..rows.len()).filter(|i| Some(*i) != skip).collect();
+                let mut sum = ClippedSum::new(7, kept.len(), clipping, 0);
+                for (position, &row) in kept.iter().enumerate() {
+                    sum.add_unit(position, &rows[row]).unwrap();
+                }
+                sum.total
+            };
+            let moved: u128 = sum(None)
+                .iter()
+                .zip(sum(Some(which)))
+                .map(|(a, b)| u128::from(a.abs_diff(b)).pow(2))
+                .sum();
+            prop_assert!(moved <= MAX_SQUARED_NORM, "{moved}");
+        }
+
+        #[test]
+        fn clipping_keeps_direction_and_length(
+            gradient in prop::collection::vec(-10.0_f32..10.0, 20),
+            clipping in clippings(),
+        ) {
+            let norm = squared_norm(&gradient).sqrt();
+            let factor = clipping.factor(norm) / clipping.norm() * LIMIT;
+            for (&g, r) in gradient.iter().zip(lattice_row(&gradient, clipping)) {
+                // Rounded towards zero by less than one lattice unit.
+                let exact = f64::from(g) * factor;
+                prop_assert!((exact - f64::from(r)).abs() <= 1.01 && f64::from(r).abs() <= exact.abs());
+            }
+        }
+    }
+
+    #[test]
+    fn long_vectors_reach_the_bound_and_do_not_pass_it() {
+        for d in [1, 3, 1000, 100_000] {
+            let gradient: Vec<f32> = (0..d).map(|i| 1.0 + (i % 7) as f32).collect();
+            let length = squared_length(&lattice_row(&gradient, Clipping::Flat { norm: 0.1 }));
+            assert!(length <= MAX_SQUARED_NORM);
+            assert!(
+                length as f64 > 0.999 * MAX_SQUARED_NORM as f64,
+                "{d} {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn non_finite_gradients_count_as_zero() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let row = lattice_row(&[1.0, bad, 2.0], Clipping::Flat { norm: 1.0 });
+            assert_eq!(row, [0, 0, 0]);
+        }
+        // The largest finite values are clipped, not dropped.
+        let row = lattice_row(&[f32::MAX, f32::MAX], Clipping::Flat { norm: 1.0 });
+        assert!(row.iter().all(|&r| r > 2_900_000), "{row:?}");
+    }
 }

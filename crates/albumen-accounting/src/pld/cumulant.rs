@@ -122,7 +122,7 @@ pub(crate) fn solve_tilt(largest: f64, decreasing: impl Fn(f64) -> f64) -> f64 {
 /// Chernoff bound on ln P(S > at) (or S < at, for negative `side`) under the tilted composition.
 pub(crate) fn log_tail(terms: &[Term], theta: f64, at: f64, side: f64, deviation: f64) -> f64 {
     let base = log_mgf(terms, theta);
-    tilts(deviation).fold(0.0, |best: f64, s| {
+    tilts(theta, deviation).fold(0.0, |best: f64, s| {
         best.min(log_mgf(terms, theta + side * s) - base - side * s * at)
     })
 }
@@ -136,13 +136,16 @@ pub(crate) fn tail_point(
     deviation: f64,
 ) -> f64 {
     let base = log_mgf(terms, theta);
-    let best = tilts(deviation).fold(f64::INFINITY, |best: f64, s| {
+    let best = tilts(theta, deviation).fold(f64::INFINITY, |best: f64, s| {
         best.min((log_mgf(terms, theta + side * s) - base - log_tail) / s)
     });
     side * best
 }
 
-/// Extra tilts worth trying, around `6 / deviation`, the best one for a normal law.
-fn tilts(deviation: f64) -> impl Iterator<Item = f64> {
-    (-3..=1).map(move |i| 8.0 / deviation * 2_f64.powi(i))
+/// Extra tilts worth trying: around the best one for a normal law, and around the tilt itself, where
+/// a far atom holds nearly all tilted mass.
+fn tilts(theta: f64, deviation: f64) -> impl Iterator<Item = f64> {
+    let normal = (-3..=1).map(move |i| 8.0 / deviation * 2_f64.powi(i));
+    let own = (-2..=0).map(move |i| theta * 2_f64.powi(i));
+    normal.chain(own).filter(|&s| s > 0.0)
 }

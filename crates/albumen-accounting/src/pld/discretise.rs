@@ -47,7 +47,7 @@ pub(crate) struct Resolution {
     pub(crate) spacing: f64,
     /// Intervals may grow to this fraction of the loss,
     pub(crate) relative: f64,
-    /// but not beyond this.
+    /// but above 0, where the tilt makes errors count, not beyond this.
     pub(crate) cap: f64,
     /// P-mass that may lie below the grid.
     pub(crate) low: f64,
@@ -94,20 +94,24 @@ fn offset(law: &Law, direction: Direction, h: f64) -> f64 {
 /// Grid indices from below `low` to above `high`, growing away from zero.
 fn grid(low: f64, high: f64, resolution: &Resolution) -> Vec<i64> {
     let h = resolution.spacing;
-    let side = |end: f64| {
+    let side = |end: f64, cap: f64| {
         let end = (end / h).ceil() as i64 + 1;
         let mut points = Vec::new();
         let mut at = 0_i64;
         while at < end {
-            let step = (resolution.relative * at as f64).min(resolution.cap / h);
+            let step = (resolution.relative * at as f64).min(cap / h);
             at += (step as i64).max(1);
             points.push(at);
         }
         points
     };
-    let mut points: Vec<i64> = side(-low).into_iter().rev().map(|i| -i).collect();
+    let mut points: Vec<i64> = side(-low, f64::INFINITY)
+        .into_iter()
+        .rev()
+        .map(|i| -i)
+        .collect();
     points.push(0);
-    points.extend(side(high));
+    points.extend(side(high, resolution.cap));
     // Where the law lies far from zero, one side of the grid is empty of it.
     let first = points
         .partition_point(|&i| (i as f64) * h < low)

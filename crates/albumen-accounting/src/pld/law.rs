@@ -82,6 +82,16 @@ impl Law {
         !matches!(self, Self::PoissonGaussian { .. })
     }
 
+    /// An upper bound on the total variation distance of P and Q.
+    pub(crate) fn total_variation(&self) -> f64 {
+        let exact = match self {
+            &Self::PoissonGaussian { sigma, q } => q * (1.0 - 2.0 * upper_tail(0.5 / sigma)),
+            &Self::Laplace { scale } => -(-0.5 / scale).exp_m1(),
+            Self::Atoms(atoms) => atoms.iter().map(|a| (a.p - a.q).max(0.0)).sum(),
+        };
+        exact * (1.0 + 1e-9) + 1e-300
+    }
+
     /// The range of loss outside which P has at most about `low` and `high` probability.
     pub(crate) fn range(&self, direction: Direction, low: f64, high: f64) -> (f64, f64) {
         match direction {
@@ -254,7 +264,11 @@ fn gaussian_cells(sigma: f64, q: f64, edges: &[f64]) -> Cells {
         let (plain, plain_error) = shifted_interval(a, b, 0.0);
         let (moved, moved_error) = shifted_interval(a, b, shift);
         let error = plain_error.max(moved_error);
-        let reach = if a.is_finite() { a.abs() } else { b.abs() };
+        // Towards minus infinity the loss no longer depends on z.
+        let reach = [a, b]
+            .into_iter()
+            .find(|z| z.is_finite())
+            .map_or(0.0, f64::abs);
         Cell {
             p: (1.0 - q) * plain + q * moved,
             q: plain,

@@ -11,6 +11,14 @@ const LOG_OUTSIDE: f64 = -27.0;
 /// Finer cuts tried before the bounds are returned as they are.
 const REFINEMENTS: i32 = 5;
 
+/// A gap between the bounds that nobody minds, whatever epsilon is.
+const NEGLIGIBLE: f64 = 3e-4;
+
+/// Where another direction has an answer, a coarse cut usually shows that this one is below it.
+fn first_refinement(known: f64) -> i32 {
+    if known > 0.0 { -2 } else { 0 }
+}
+
 /// Laws with the number of times each is run.
 pub(crate) struct Problem {
     pub(crate) laws: Vec<(Law, u64)>,
@@ -89,6 +97,17 @@ impl Problem {
 
     /// Bounds on the smallest epsilon >= 0 at this delta.
     pub(crate) fn epsilon(&self, delta: f64) -> Interval {
+        // delta(0) is the total variation distance, at most the sum over the runs.
+        let runs = self
+            .laws
+            .iter()
+            .map(|(law, steps)| *steps as f64 * law.total_variation());
+        if runs.sum::<f64>() + distance_charge(0.0, self.distance) <= delta {
+            return Interval {
+                lower: 0.0,
+                upper: 0.0,
+            };
+        }
         let mut total = Interval {
             lower: 0.0,
             upper: 0.0,
@@ -128,7 +147,7 @@ impl View<'_> {
             lower: 0.0,
             upper: f64::INFINITY,
         };
-        for refinement in 0..REFINEMENTS {
+        for refinement in first_refinement(known)..REFINEMENTS {
             let k = cumulants(&self.sketch, tilt);
             let setting = self.setting(&k, tilt, log_delta);
             let curve = self.compose(&setting, refinement);
@@ -142,11 +161,13 @@ impl View<'_> {
             best.upper = best.upper.min(upper.max(0.0));
             best.lower = best.lower.max(lower).min(best.upper);
             let gap = best.upper - best.lower;
-            if gap <= 6.0 * setting.tolerance || best.upper <= known {
+            if gap <= (6.0 * setting.tolerance).max(NEGLIGIBLE) || best.upper <= known {
                 break;
             }
             // The guess of the tilt may have been off: put the answer at the centre.
-            if best.upper.is_finite() && (best.upper - setting.centre).abs() > setting.deviation {
+            if !best.upper.is_finite() {
+                tilt *= 0.2;
+            } else if (best.upper - setting.centre).abs() > setting.deviation {
                 tilt = self.tilt_at(best.upper);
             }
         }
@@ -161,7 +182,7 @@ impl View<'_> {
             lower: 0.0,
             upper: 1.0,
         };
-        for refinement in 0..REFINEMENTS {
+        for refinement in first_refinement(known)..REFINEMENTS {
             let curve = self.compose(&setting, refinement);
             best.upper = best.upper.min(curve.upper.delta(epsilon));
             best.lower = best.lower.max(curve.lower.delta(epsilon)).min(best.upper);
@@ -241,11 +262,14 @@ impl View<'_> {
                 .sum();
             0.5 * (1.0 + setting.tilt) * v
         };
-        let mut h = setting.deviation / 10.0;
+        // Grid indices stay far within whole numbers.
+        let floor = 1e-12 * weighted.iter().fold(0.0_f64, |m, (l, _)| m.max(*l));
+        let floor = floor.max(setting.deviation / 1e5);
+        let mut h = (setting.deviation / 10.0).max(floor);
         if self.problem.laws.iter().any(|(law, _)| law.has_atoms()) {
-            h = h.min(setting.tolerance);
+            h = h.min(setting.tolerance).max(floor);
         }
-        while h > setting.deviation / 1e5 && shift(h) > setting.tolerance {
+        while h > floor && shift(h) > setting.tolerance {
             h *= 0.8;
         }
         h
