@@ -1,6 +1,6 @@
 //! Times the engine on random weights of SmolLM2-135M's shape.
 //!
-//! `cargo run --release -p albumen-lm --example engine_speed -- [step|cached|decode|all] [key=value ...]`
+//! `cargo run --release -p albumen-lm --example engine_speed -- [step|cached|tree|decode|all] [key=value ...]`
 //! with keys `units`, `tokens` (a unit), `rounds`, `layers` (adapted) and `precision` (f32, bf16).
 //! Medians over rounds. Threads: `RAYON_NUM_THREADS`.
 
@@ -209,6 +209,45 @@ fn step(lm: &Lm<Cpu>, s: &Settings, cached: bool) -> Result<(), LmError> {
     Ok(())
 }
 
+/// The caption model's albums: a summary of 40 tokens and 6 photos of 20, as one tree and as six
+/// separate examples.
+fn tree(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
+    let (layout, params) = layout(lm.config(), s.layers)?;
+    let adapter = Adapter {
+        layout: &layout,
+        params: &params,
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut text = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..49152)).collect() };
+    let (mut trees, mut separate) = (Vec::new(), Vec::new());
+    for _ in 0..s.units {
+        let trunk = text(40);
+        let mut tree = Sequence::builder().context(&trunk);
+        for _ in 0..6 {
+            let (given, predicted) = (text(5), text(15));
+            tree = tree.branch().context(&given).target(&predicted, 1.0);
+            let alone = Sequence::builder().context(&trunk).context(&given);
+            separate.push(alone.target(&predicted, 1.0).build()?);
+        }
+        trees.push(tree.build()?);
+    }
+    let time = |sequences: &[Sequence], per_unit: usize| {
+        let examples: Vec<Example<'_>> = sequences.iter().map(Example::from).collect();
+        let units: Vec<_> = examples.chunks(per_unit).map(<[_]>::to_vec).collect();
+        median(s.rounds, || {
+            lm.gradients(adapter, &units, Budget::default(), &mut |_, _, _| {})
+        })
+    };
+    let (one, six) = (time(&trees, 1)?, time(&separate, 6)?);
+    println!(
+        "tree {:?} {} albums: {one:.3} s as trees, {six:.3} s as separate examples, {:.2} times",
+        lm.kernels().precision(),
+        s.units,
+        six / one
+    );
+    Ok(())
+}
+
 fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
     for (batch, prompt) in [(1, 16), (16, 16), (64, 16), (64, 120)] {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
@@ -275,6 +314,9 @@ fn main() -> Result<(), LmError> {
             s.layers = number("layers", 8);
             step(&lm, &s, true)?;
             s.layers = number("layers", 30);
+        }
+        if ["tree", "all"].contains(&what) {
+            tree(&lm, &s)?;
         }
         if ["decode", "all"].contains(&what) {
             decode(&lm, &s)?;
