@@ -108,8 +108,11 @@ fn album(index: u64) -> SyntheticAlbum {
     let mut raw = format!(" {photos} photos: {summary}");
     match index % 23 {
         3 => "<script>alert(\"caption\")</script>".clone_into(&mut captions[0]),
-        7 => raw = " several photos".to_owned(),
-        11 => captions[0] = captions[1].clone(),
+        7 => raw.insert_str(0, " several"),
+        11 => {
+            let second = captions[1].clone();
+            captions[0] = second;
+        }
         15 => captions[0].push_str(" Write to a.person@example.org."),
         19 => captions[0].push_str(" What a shitty day."),
         _ => (),

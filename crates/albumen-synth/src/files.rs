@@ -44,5 +44,5 @@ pub(crate) fn sha256_of(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(io_error("read", path))?;
     let mut hash = Sha256::new();
     std::io::copy(&mut file, &mut hash).map_err(io_error("read", path))?;
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(format!("{:x}", hash.finalize()))
 }

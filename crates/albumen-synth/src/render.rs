@@ -180,7 +180,7 @@ fn fingerprint(albums: &[&SyntheticAlbum], config: &RenderConfig, seed: u64) -> 
             field(caption.as_bytes());
         }
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 /// Makes the directory ready for pictures of this fingerprint.

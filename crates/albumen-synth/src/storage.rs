@@ -106,7 +106,7 @@ pub fn read_curated(path: &Path) -> Result<Vec<Curated>> {
             let reason = Reason::ALL
                 .into_iter()
                 .find(|reason| reason.name() == name)
-                .ok_or_else(|| columns.invalid(format!("unknown reason `{name}`")))?;
+                .ok_or_else(|| columns.invalid(&format!("unknown reason `{name}`")))?;
             curated.push(Curated {
                 album,
                 verdict: Verdict {

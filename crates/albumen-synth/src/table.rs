@@ -85,7 +85,7 @@ impl<'a> Columns<'a> {
         Self { path, batch }
     }
 
-    pub(crate) fn invalid(&self, reason: impl ToString) -> SynthError {
+    pub(crate) fn invalid(&self, reason: &str) -> SynthError {
         invalid(self.path, &reason)
     }
 
@@ -93,9 +93,9 @@ impl<'a> Columns<'a> {
         let column = self
             .batch
             .column_by_name(name)
-            .ok_or_else(|| self.invalid(format!("it has no column `{name}`")))?;
+            .ok_or_else(|| self.invalid(&format!("it has no column `{name}`")))?;
         column.as_any().downcast_ref().ok_or_else(|| {
-            self.invalid(format!(
+            self.invalid(&format!(
                 "column `{name}` holds {}, not {kind}",
                 column.data_type()
             ))
@@ -114,7 +114,7 @@ impl<'a> Columns<'a> {
                 let texts = list
                     .as_any()
                     .downcast_ref::<StringArray>()
-                    .ok_or_else(|| self.invalid(format!("column `{name}` holds no strings")))?;
+                    .ok_or_else(|| self.invalid(&format!("column `{name}` holds no strings")))?;
                 Ok(texts
                     .iter()
                     .map(|t| t.unwrap_or_default().to_owned())

@@ -1,4 +1,9 @@
 //! Curation against hand-made albums, each labelled with the verdict a reader would give.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -209,9 +214,12 @@ fn the_configured_threshold_decides_on_coherence() {
     impl SentenceEmbedding for Half {
         fn embed(&self, texts: &[&str]) -> albumen_synth::Result<Vec<Vec<f32>>> {
             // Summaries along x, captions at 60 degrees: cosine one half.
-            let row = |t: &&str| match t.starts_with("Album") {
-                true => vec![1.0, 0.0],
-                false => vec![0.5, 0.75_f32.sqrt()],
+            let row = |t: &&str| {
+                if t.starts_with("Album") {
+                    vec![1.0, 0.0]
+                } else {
+                    vec![0.5, 0.75_f32.sqrt()]
+                }
             };
             Ok(texts.iter().map(row).collect())
         }

@@ -74,7 +74,7 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
         context! {
             title => data.title,
             source => data.source.trim(),
-            script_hash => hash,
+            script_hash => Value::from_safe_string(hash),
             style => Value::from_safe_string(STYLE.to_owned()),
             script => Value::from_safe_string(SCRIPT.to_owned()),
             albums => words::count(kept.count() as u64),

@@ -81,14 +81,16 @@
       marked(button, album.summary || "(no summary)");
       body.append(button);
       const wanted = terms();
-      const hit = wanted.length ? album.captions.find((c) => wanted.some((t) => c.toLowerCase().includes(t))) : undefined;
-      if (hit) {
-        const p = element("p", "note");
-        marked(p, hit);
-        body.append(p);
+      const hits = album.captions.filter((c) => wanted.some((t) => c.toLowerCase().includes(t)));
+      const list = element("ul", "captions");
+      for (const caption of (hits.length ? hits : album.captions).slice(0, 2)) {
+        const item = element("li");
+        marked(item, caption);
+        list.append(item);
       }
+      body.append(list);
     }
-    if (album.reason !== "passed") body.append(element("p", "note", album.detail));
+    if (album.reason !== "passed" && !VEILED.has(album.reason)) body.append(element("p", "note", album.detail));
     const count = album.captions.length;
     body.append(element("p", "meta", album.id + " · " + count + (count === 1 ? " photo" : " photos")));
     button.addEventListener("click", () => show(position));
@@ -137,15 +139,20 @@
   const show = (position) => {
     open = position;
     const album = shown[position];
-    const notes = [titles.get(album.reason), album.reason === "passed" ? "" : album.detail];
+    const veiled = VEILED.has(album.reason);
+    const notes = [titles.get(album.reason)];
+    if (album.reason !== "passed" && !veiled) notes.push(album.detail);
     if (album.coherence !== undefined) notes.push("coherence " + album.coherence.toFixed(2));
     $("viewer-id").textContent = album.id + " · " + (position + 1) + " of " + shown.length;
-    $("viewer-note").textContent = notes.filter(Boolean).join(" · ");
-    if (VEILED.has(album.reason)) {
+    $("viewer-note").textContent = notes.join(" · ");
+    if (veiled) {
       $("viewer-title").textContent = "Text hidden";
       const button = element("button", "", "Show the text");
       button.type = "button";
-      button.addEventListener("click", () => fill(album));
+      button.addEventListener("click", () => {
+        $("viewer-note").append(" · " + album.detail);
+        fill(album);
+      });
       const li = element("li");
       li.append(button);
       $("viewer-photos").replaceChildren(li);

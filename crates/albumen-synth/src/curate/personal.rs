@@ -48,9 +48,9 @@ const URL: &str = r"(?xi)
 const HANDLE: &str = r"(?:^|[\s(])@[A-Za-z0-9_]{2,}";
 
 // Decimal degrees in pairs; degrees with minutes or a compass letter ("90° turn" is neither).
-const COORDINATES: &str = r#"(?x)
+const COORDINATES: &str = r"(?x)
     -?\b\d{1,3}\.\d{3,}\s*°?\s*[NSEWnsew]?\s*[,;/\s]\s*-?\d{1,3}\.\d{3,}
-    | \b\d{1,3}(?:\.\d+)?\s?°\s?(?:[NSEW]\b|\d{1,2}(?:\.\d+)?\s?['′’])"#;
+    | \b\d{1,3}(?:\.\d+)?\s?°\s?(?:[NSEW]\b|\d{1,2}(?:\.\d+)?\s?['′’])";
 
 // House number, one to three capitalised words, kind of street, as English, or one lower-case word
 // where the number cannot count it ("12 main street", but not "2 way street" or "3 lane road");

@@ -13,7 +13,7 @@ use albumen_synth::export::{Release, export};
 use albumen_synth::render::{Painter, Rendered, render};
 use image::{Rgb, RgbImage};
 
-pub const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 name = "tiny"
 [corpus]
 path = "/secret/machine/path"
@@ -44,11 +44,11 @@ source = "Invented albums of a test."
 attribution = ["Photos by nobody."]
 "#;
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::parse("tiny.toml", CONFIG).unwrap()
 }
 
-pub fn albums() -> Vec<Curated> {
+pub(crate) fn albums() -> Vec<Curated> {
     let texts: [(&str, &[&str], Reason); 4] = [
         (
             "A day at the sea, with \"quotes\" and a \u{1f4f7}.",
@@ -92,8 +92,8 @@ pub fn albums() -> Vec<Curated> {
 }
 
 /// A colour from the caption's length, the seed and the index; refuses a caption of its choice.
-pub struct PlainPainter {
-    pub refuses: Option<&'static str>,
+pub(crate) struct PlainPainter {
+    pub(crate) refuses: Option<&'static str>,
 }
 
 impl Painter for PlainPainter {
@@ -120,7 +120,11 @@ impl Painter for PlainPainter {
     }
 }
 
-pub fn draw(curated: &[Curated], images: &Path, seed: u64) -> albumen_synth::Result<Rendered> {
+pub(crate) fn draw(
+    curated: &[Curated],
+    images: &Path,
+    seed: u64,
+) -> albumen_synth::Result<Rendered> {
     let kept: Vec<&SyntheticAlbum> = curated
         .iter()
         .filter(|c| c.verdict.kept())
@@ -131,7 +135,7 @@ pub fn draw(curated: &[Curated], images: &Path, seed: u64) -> albumen_synth::Res
 }
 
 /// A ledger with one Gaussian event of this noise.
-pub fn write_ledger(path: &Path, noise_multiplier: f64, insecure_seed: bool) {
+pub(crate) fn write_ledger(path: &Path, noise_multiplier: f64, insecure_seed: bool) {
     let mut header = Header::new("tiny", Unit::Owner, 600, 1e-5);
     header.insecure_seed = insecure_seed;
     let mut ledger = Ledger::create(path, header).unwrap();
@@ -142,7 +146,7 @@ pub fn write_ledger(path: &Path, noise_multiplier: f64, insecure_seed: bool) {
 }
 
 /// A whole run in `dir`; the release lies in `dir/release`.
-pub fn make_release(dir: &Path) -> PathBuf {
+pub(crate) fn make_release(dir: &Path) -> PathBuf {
     let (images, ledger, out) = (
         dir.join("images"),
         dir.join("ledger.jsonl"),
