@@ -90,6 +90,11 @@ fn counts_are_drawn() {
     );
     assert_eq!(subjects(&scene("A photo of cows, in daylight")), ["cow"; 3]);
     assert_eq!(subjects(&scene("4 boats on the sea")), ["sailboat"; 4]);
+    assert_eq!(
+        subjects(&scene("an orange and two lemons")),
+        ["lemon", "lemon", "tangerine"]
+    );
+    assert_eq!(subjects(&scene("A photo of a tent, in orange")), ["tent"]);
 }
 
 #[test]
@@ -108,6 +113,21 @@ fn words_without_an_icon_get_their_kind_s() {
     ] {
         assert_eq!(subjects(&scene(caption)), [icon], "{caption}");
     }
+}
+
+#[test]
+fn a_kind_is_drawn_as_one_of_its_icons() {
+    let (style, _) = album("Tools", &[], 1);
+    let drawn: BTreeSet<String> = (0..24)
+        .map(|n| {
+            let s = illustrator()
+                .scene(&style, "A photo of a tool", n, SIZE)
+                .unwrap();
+            assert_eq!(s.background.place, "workshop");
+            subjects(&s).join(" ")
+        })
+        .collect();
+    assert!(drawn.len() >= 3 && drawn.contains("hammer"), "{drawn:?}");
 }
 
 #[test]
@@ -175,12 +195,19 @@ fn subjects_are_large_inside_the_frame_and_apart() {
         for photo in 0..12 {
             let s = illustrator().scene(&style, caption, photo, SIZE).unwrap();
             for i in s.items.iter().filter(|i| !i.prop) {
-                assert!(i.scale > 0.08, "{caption}: {i:?}");
+                assert!(i.scale > 0.09, "{caption}: {i:?}");
                 assert!(
                     (0.05..0.95).contains(&i.x) && i.y <= 1.03,
                     "{caption}: {i:?}"
                 );
                 assert!(i.y - i.scale > -0.1, "{caption}: {i:?}");
+            }
+            let all: Vec<_> = s.items.iter().filter(|i| !i.prop).collect();
+            for (n, i) in all.iter().enumerate() {
+                for j in &all[..n] {
+                    let apart = (i.x - j.x).abs().max((i.y - j.y).abs());
+                    assert!(apart > 0.05, "{caption}: {i:?} hides {j:?}");
+                }
             }
         }
     }

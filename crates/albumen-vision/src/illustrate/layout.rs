@@ -10,6 +10,9 @@ use super::tables::{Far, Ground, Kind, Place, Stance};
 /// Positions tried for one item.
 const TRIES: usize = 80;
 
+/// Least height of a subject over the picture's: a ball beside a family stays a ball to see.
+const LEAST: f32 = 0.1;
+
 /// Where items may stand, in fractions of the picture's height.
 pub(super) struct Stage<'a> {
     pub(super) place: &'a Place,
@@ -137,6 +140,9 @@ impl Stage<'_> {
             let room = 1.0 - self.background.horizon;
             let depth = ((y - self.background.horizon) / room.max(0.05)).clamp(0.0, 1.0);
             scale *= 0.72 + 0.36 * depth;
+        }
+        if !w.prop {
+            scale = scale.max(LEAST);
         }
         let x = match (w.main, w.stance) {
             (true, _) => rng.random_range(0.2..0.8),

@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use image::RgbImage;
+use rand::Rng;
 
 pub use colour::Rgb;
 pub use icons::Recolour;
@@ -105,11 +106,11 @@ impl Illustrator {
     /// # Errors
     /// Where the summary cannot be embedded.
     pub fn plan_album(&self, album: &AlbumText) -> Result<AlbumStyle> {
-        let summary = self.read(album.summary)?;
+        let summary = self.read(album.summary, 0)?;
         let photos = album
             .captions
             .iter()
-            .map(|c| self.read(c))
+            .map(|c| self.read(c, 0))
             .collect::<Result<Vec<Reading>>>()?;
         let gist = if album.summary.trim().is_empty() {
             album.captions.join(" ")
@@ -141,7 +142,7 @@ impl Illustrator {
         size: (u32, u32),
     ) -> Result<Scene> {
         let mut rng = style.stream("photo", photo);
-        let mut reading = self.read(caption)?;
+        let mut reading = self.read(caption, rng.random_range(0..usize::from(u16::MAX)))?;
         if reading.mentions.is_empty() && reading.place.is_none() {
             reading.mentions.extend(self.last_guess(caption)?);
         }
@@ -182,7 +183,7 @@ impl Illustrator {
         paint::paint(&scene, style, &self.tables, &self.icons, size)
     }
 
-    fn read(&self, text: &str) -> Result<Reading> {
+    fn read(&self, text: &str, choice: usize) -> Result<Reading> {
         let guess = |phrase: &str| -> Result<Option<String>> {
             let near = self.nearest_icon(phrase)?.filter(|(name, cosine)| {
                 *cosine
@@ -194,7 +195,7 @@ impl Illustrator {
             });
             Ok(near.map(|(name, _)| name.to_owned()))
         };
-        read(text, &self.tables, &guess)
+        read(text, &self.tables, &guess, choice)
     }
 
     /// The thing that a whole caption is most like, where its words gave nothing.

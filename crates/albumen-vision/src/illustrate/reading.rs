@@ -51,11 +51,13 @@ pub(super) struct Reading {
 /// Finds the icon for a phrase that no table knows.
 pub(super) type Guess<'a> = dyn Fn(&str) -> Result<Option<String>> + 'a;
 
-/// Reads `text`; `guess` is asked about words that no table knows.
-pub(super) fn read(text: &str, tables: &Tables, guess: &Guess) -> Result<Reading> {
+/// Reads `text`; `guess` is asked about words that no table knows, and `choice` picks an icon for
+/// words that name a kind ("a tool").
+pub(super) fn read(text: &str, tables: &Tables, guess: &Guess, choice: usize) -> Result<Reading> {
     let mut reader = Reader {
         tables,
         guess,
+        choice,
         clause: Clause::default(),
         out: Reading::default(),
     };
@@ -95,6 +97,7 @@ struct Clause {
 struct Reader<'a> {
     tables: &'a Tables,
     guess: &'a Guess<'a>,
+    choice: usize,
     clause: Clause,
     out: Reading,
 }
@@ -149,15 +152,24 @@ impl Reader<'_> {
         let fresh = self.clause.fresh.take();
         let noun = senses
             .iter()
-            .any(|s| matches!(s, Sense::Icon(_) | Sense::People { .. }));
+            .any(|s| matches!(s, Sense::Icon(_) | Sense::OneOf(_) | Sense::People { .. }));
         if noun && !matches!(senses[0], Sense::Colour(_)) {
             self.clause.unknown.clear();
         } else {
             self.flush_unknown()?;
         }
-        if let Sense::Colour(name) = &senses[0] {
-            self.take_colour(name, senses);
-            return Ok(());
+        let thing = senses[1..].iter().find(|s| matches!(s, Sense::Icon(_)));
+        match (&senses[0], thing) {
+            // "Oranges" are not a colour.
+            (Sense::Colour(_), Some(Sense::Icon(icon))) if plural => {
+                self.thing(icon, true, fresh);
+                return Ok(());
+            }
+            (Sense::Colour(name), _) => {
+                self.take_colour(name, senses);
+                return Ok(());
+            }
+            _ => {}
         }
         let mut seen_noun = false;
         for sense in senses {
@@ -172,17 +184,13 @@ impl Reader<'_> {
                 Sense::Pose(pose) => self.take_pose(pose),
                 Sense::Icon(icon) if !seen_noun => {
                     seen_noun = true;
-                    // "wolf spider", "tiger beetle": the last of adjoining nouns is the head.
-                    if let Some(at) = fresh
-                        && at + 1 == self.out.mentions.len()
-                    {
-                        let modifier = self.out.mentions.remove(at);
-                        self.clause.count = self.clause.count.or(Some(modifier.count));
-                        self.clause.colour = self.clause.colour.take().or(modifier.colour);
+                    self.thing(icon, plural, fresh);
+                }
+                Sense::OneOf(icons) if !seen_noun => {
+                    seen_noun = true;
+                    if let Some(icon) = icons.get(self.choice % icons.len().max(1)) {
+                        self.thing(icon, plural, fresh);
                     }
-                    self.mention(Subject::Icon(icon.clone()), plural);
-                    self.clause.fresh =
-                        (!plural).then(|| self.out.mentions.len().saturating_sub(1));
                 }
                 Sense::People { figures, pose } if !seen_noun => {
                     seen_noun = true;
@@ -195,10 +203,24 @@ impl Reader<'_> {
                         plural,
                     );
                 }
-                Sense::Icon(_) | Sense::People { .. } | Sense::Colour(_) => {}
+                Sense::Icon(_) | Sense::OneOf(_) | Sense::People { .. } | Sense::Colour(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// A thing or an animal. `fresh` is the mention that the word before has made: in "wolf
+    /// spider", "tiger beetle" the last of adjoining nouns is the head.
+    fn thing(&mut self, icon: &str, plural: bool, fresh: Option<usize>) {
+        if let Some(at) = fresh
+            && at + 1 == self.out.mentions.len()
+        {
+            let modifier = self.out.mentions.remove(at);
+            self.clause.count = self.clause.count.or(Some(modifier.count));
+            self.clause.colour = self.clause.colour.take().or(modifier.colour);
+        }
+        self.mention(Subject::Icon(icon.to_owned()), plural);
+        self.clause.fresh = (!plural).then(|| self.out.mentions.len().saturating_sub(1));
     }
 
     fn take_colour(&mut self, name: &str, senses: &[Sense]) {
@@ -208,8 +230,10 @@ impl Reader<'_> {
         }
         self.leave_colour();
         self.clause.colour = Some(name.to_owned());
+        // "An orange" may be a thing; "in orange" is not.
+        let counted = self.clause.count.is_some();
         self.clause.colour_thing = senses.iter().find_map(|s| match s {
-            Sense::Icon(icon) => Some(icon.clone()),
+            Sense::Icon(icon) if counted => Some(icon.clone()),
             _ => None,
         });
     }

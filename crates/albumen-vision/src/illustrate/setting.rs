@@ -90,8 +90,16 @@ fn likely_home(reading: &Reading, tables: &Tables, icons: &Icons) -> Option<Stri
         );
         usual && place != "sky" && place != "shop" && !EASY_HOMES.contains(&place.as_str())
     };
-    let others = reading.mentions[1..].iter().filter_map(|m| home(m, icons));
-    others.into_iter().find(holds_both).or(first)
+    let others: Vec<String> = reading.mentions[1..]
+        .iter()
+        .filter_map(|m| home(m, icons))
+        .collect();
+    let better = others.iter().find(|h| holds_both(h)).cloned();
+    better.or(first).or_else(|| {
+        others
+            .into_iter()
+            .find(|h| EASY_HOMES.contains(&h.as_str()))
+    })
 }
 
 fn home(mention: &Mention, icons: &Icons) -> Option<String> {

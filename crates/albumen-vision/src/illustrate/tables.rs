@@ -63,6 +63,7 @@ pub(super) enum Far {
     Trees,
     Treeline,
     Sea,
+    Bridge,
     Stands,
     Tiles,
     Plain,
@@ -164,6 +165,7 @@ struct WordsFile {
     people: Vec<PeopleRow>,
     poses: BTreeMap<String, String>,
     alias: BTreeMap<String, String>,
+    kinds: BTreeMap<String, String>,
 }
 
 /// What a word or phrase means to the renderer.
@@ -194,6 +196,8 @@ pub(super) enum Sense {
     Pose(String),
     /// Names an icon.
     Icon(String),
+    /// Names a kind that several icons are of.
+    OneOf(Vec<String>),
 }
 
 /// All tables.
@@ -325,6 +329,10 @@ fn senses(
     }
     for (name, place) in places {
         put(&place.words, &|| Sense::Place(name.clone()));
+    }
+    for (word, icons) in &words.kinds {
+        let icons: Vec<String> = list(icons).map(str::to_owned).collect();
+        put(word, &|| Sense::OneOf(icons.clone()));
     }
     for (icon, w) in &words.alias {
         put(w, &|| Sense::Icon(icon.clone()));

@@ -36,6 +36,11 @@ pub(super) fn far(
             hills(c, b, p, light, rng, 0.6);
             treeline(c, b, p, light, rng);
         }
+        Far::Bridge => {
+            hills(c, b, p, light, rng, 0.6);
+            treeline(c, b, p, light, rng);
+            bridge(c, b, p, light, rng);
+        }
         Far::Sea => sea(c, b, p, light, rng),
         Far::Stands => stands(c, b, p, light, rng),
         Far::None | Far::Tiles | Far::Plain | Far::Planks | Far::Shelves | Far::Columns => {}
@@ -308,6 +313,33 @@ fn treeline(c: &mut Canvas, b: &Background, p: &Palette, light: &Light, rng: &mu
             let shade = colour.scaled(rng.random_range(0.95..1.05));
             c.ellipse((x, b.horizon + 0.005), r * 1.15, r, shade, 1.0);
             x += r * 1.1 / c.aspect();
+        }
+    }
+}
+
+/// A bridge of arches from bank to bank.
+fn bridge(c: &mut Canvas, b: &Background, p: &Palette, light: &Light, rng: &mut ChaCha8Rng) {
+    let stone = light.at(p.stone.mix(p.earth, 0.2), 0.4);
+    let (deck, foot) = (b.horizon - 0.16, b.horizon + 0.05);
+    c.rect(0.0, deck, 1.0, foot - deck, stone, 1.0);
+    c.rect(0.0, deck - 0.02, 1.0, 0.026, stone.scaled(0.84), 1.0);
+    let n = rng.random_range(3..6);
+    let span = 1.0 / n as f32;
+    let (air, shade) = (light.at(p.water, 0.9), stone.scaled(0.72));
+    for i in 0..n {
+        let x = span * (i as f32 + 0.5);
+        let (half, spring) = (span * 0.36, deck + 0.1);
+        for (grow, tone) in [(1.0, shade), (0.88, air)] {
+            let rx = half * grow * c.aspect();
+            c.ellipse((x, spring), rx, 0.06 * grow, tone, 1.0);
+            c.rect(
+                x - half * grow,
+                spring,
+                half * grow * 2.0,
+                foot - spring + 0.004,
+                tone,
+                1.0,
+            );
         }
     }
 }
