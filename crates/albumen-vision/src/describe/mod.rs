@@ -196,6 +196,9 @@ mod tests {
         let visitors = found(&[(PERSON, 0.7, 0.05), (PERSON, 0.6, 0.06)]);
         let sentence = describe(&facts(Light::Daylight, 1), &castle, &visitors);
         assert!(sentence.starts_with("A castle with people"), "{sentence}");
+        let crowd = found(&[(PERSON, 0.7, 0.08); 12]);
+        let sentence = describe(&facts(Light::Daylight, 1), &castle, &crowd);
+        assert!(sentence.starts_with("A castle with people"), "{sentence}");
     }
 
     #[test]

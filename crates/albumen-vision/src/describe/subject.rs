@@ -6,8 +6,9 @@ use crate::tagger::{Kind, Tag};
 
 /// Above this probability a noun is stated outright.
 const SURE: f32 = 0.5;
-/// The same for buildings, whose ImageNet classes (castle, palace, monastery, mosque) look alike.
-const SURE_BUILDING: f32 = 0.65;
+/// The same for buildings and things, whose ImageNet classes look alike (castle, palace, monastery,
+/// mosque; can opener, letter opener, corkscrew).
+const SURE_LOOKALIKE: f32 = 0.65;
 /// Above this probability the best noun is given with a hedge.
 const LIKELY: f32 = 0.25;
 /// Above this probability a setting is mentioned.
@@ -22,8 +23,11 @@ const FOUND: f32 = 0.5;
 const FOUND_BESIDE_ANIMAL: f32 = 0.65;
 /// Above this score a detection gives the subject where the tagger is unsure.
 const FOUND_SURELY: f32 = 0.65;
-/// The share of the photo that somebody must cover to be its subject.
+/// The share of the photo that its subject covers at least, all boxes together.
 const SUBJECT_AREA: f32 = 0.04;
+/// The share that the nearest person covers at least where people are the subject: the visitors
+/// of a monument are smaller.
+const NEAR_AREA: f32 = 0.015;
 /// Smaller boxes are specks in the distance.
 const SPECK_AREA: f32 = 0.002;
 
@@ -34,7 +38,7 @@ pub(super) fn subject(tags: &[Tag], found: &[Detection]) -> String {
         .is_some_and(|t| t.kind == Kind::Animal && t.broad_probability >= SURE);
     let enough = if animal { FOUND_BESIDE_ANIMAL } else { FOUND };
     let mut persons = 0;
-    let mut covered = 0.0;
+    let (mut covered, mut nearest) = (0.0, 0.0_f32);
     if found.iter().any(|d| is_person(d) && d.score >= enough) {
         // In a group each is seen less clearly: one sure person vouches for the rest.
         for person in found
@@ -43,9 +47,10 @@ pub(super) fn subject(tags: &[Tag], found: &[Detection]) -> String {
         {
             persons += 1;
             covered += person.area();
+            nearest = nearest.max(person.area());
         }
     }
-    if covered >= SUBJECT_AREA {
+    if covered >= SUBJECT_AREA && nearest >= NEAR_AREA {
         return with_people_first(tags, found, persons);
     }
     let thing = thing(tags, found);
@@ -163,10 +168,9 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
     };
     let best = tags.first();
     if let Some(best) = best {
-        let sure = if best.kind == Kind::Building {
-            SURE_BUILDING
-        } else {
-            SURE
+        let sure = match best.kind {
+            Kind::Building | Kind::Object => SURE_LOOKALIKE,
+            _ => SURE,
         };
         if best.probability >= sure {
             return counted(best.noun, count_of(best));
