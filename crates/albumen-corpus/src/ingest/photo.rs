@@ -203,3 +203,52 @@ fn epoch_seconds(t: &exif::DateTime) -> Option<i64> {
     let days = era * 146_097 + day_of_era - 719_468;
     Some(days * 86_400 + i64::from(t.hour) * 3600 + i64::from(t.minute) * 60 + i64::from(t.second))
 }
+
+#[cfg(test)]
+mod tests {
+    use image::RgbaImage;
+
+    use super::*;
+
+    /// Red, then half green, then clear, side by side.
+    fn stripes(dir: &Path) -> std::path::PathBuf {
+        let path = dir.join("stripes.png");
+        let pixels = [[255, 0, 0, 255], [0, 255, 0, 128], [9, 9, 9, 0]].concat();
+        RgbaImage::from_raw(3, 1, pixels)
+            .unwrap()
+            .save(&path)
+            .unwrap();
+        path
+    }
+
+    #[test]
+    fn clear_pixels_lie_on_white() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = decode(&stripes(dir.path()), 1, 100).unwrap();
+        let row: Vec<[u8; 3]> = image.pixels().map(|p| p.0).collect();
+        assert_eq!(row, [[255, 0, 0], [127, 255, 127], [255, 255, 255]]);
+    }
+
+    #[test]
+    fn pixels_are_turned_upright() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = stripes(dir.path());
+        // 6: the camera was turned so that the image's left edge is the top; 8: the right edge.
+        for (orientation, top) in [(6, [255, 0, 0]), (8, [255, 255, 255])] {
+            let image = decode(&path, orientation, 100).unwrap();
+            assert_eq!(image.dimensions(), (1, 3));
+            assert_eq!(image.get_pixel(0, 0).0, top);
+        }
+    }
+
+    #[test]
+    fn a_photo_that_grew_since_ingest_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let problem = decode(&stripes(dir.path()), 1, 2).unwrap_err();
+        assert_eq!(
+            problem,
+            "3 x 1 pixels are more than `max_pixels` = 2 allows"
+        );
+        assert!(decode(&dir.path().join("gone.png"), 1, 2).is_err());
+    }
+}
