@@ -166,6 +166,15 @@ fn caption_colours_reach_the_subject() {
     let car = red.items.iter().find(|i| i.icon == "automobile").unwrap();
     let to = car.recolour.unwrap().to;
     assert!(to.r > 0.7 && to.g < 0.4 && to.b < 0.4, "{to:?}");
+    let gold = scene("A photo of a goldfish, mostly black");
+    let to = gold
+        .items
+        .iter()
+        .find(|i| i.icon == "fish")
+        .and_then(|i| i.recolour)
+        .unwrap()
+        .to;
+    assert!(to.r > 0.8 && to.b < 0.4, "a goldfish is orange: {to:?}");
     assert_eq!(
         scene("A photo of a beach, mostly blue and grey")
             .background

@@ -175,7 +175,7 @@ const DYED_THEMES: [&str; 6] = [
 ];
 
 /// Colours that are seldom a background's.
-const SUBJECT_COLOURS: [&str; 7] = ["red", "orange", "yellow", "purple", "pink", "black", "teal"];
+const SUBJECT_COLOURS: [&str; 6] = ["red", "orange", "yellow", "purple", "pink", "teal"];
 
 /// A coat or paint: the caption's colour word for it, the photo's main colour where that is likely
 /// the subject's, or the album's own coat for this animal.

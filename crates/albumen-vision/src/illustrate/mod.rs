@@ -148,9 +148,11 @@ impl Illustrator {
         }
         // "They walk along the shore": the album's own people stand in for nobody by name.
         if reading.mentions.is_empty() {
-            reading
-                .mentions
-                .extend(style.recurring.iter().take(1).cloned());
+            // Beside a named place only they do: the album's churches do not stand in every lake.
+            let mut recurring = style.recurring.iter();
+            let placed = reading.place.is_some();
+            let stand_in = recurring.find(|m| !placed || setting::living(m, &self.icons));
+            reading.mentions.extend(stand_in.cloned());
         }
         let like = || Ok(self.like(&self.matcher.similarities(caption)?));
         let place = setting::place(&reading, style, &self.tables, &self.icons, &like)?;

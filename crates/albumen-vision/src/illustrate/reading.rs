@@ -171,6 +171,11 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        let implied = senses.iter().find_map(|s| match s {
+            Sense::Implied(colour) => Some(colour.clone()),
+            _ => None,
+        });
+        self.clause.colour = self.clause.colour.take().or(implied);
         let mut seen_noun = false;
         for sense in senses {
             match sense {
@@ -203,7 +208,11 @@ impl Reader<'_> {
                         plural,
                     );
                 }
-                Sense::Icon(_) | Sense::OneOf(_) | Sense::People { .. } | Sense::Colour(_) => {}
+                Sense::Icon(_)
+                | Sense::OneOf(_)
+                | Sense::Implied(_)
+                | Sense::People { .. }
+                | Sense::Colour(_) => {}
             }
         }
         Ok(())

@@ -166,6 +166,7 @@ struct WordsFile {
     poses: BTreeMap<String, String>,
     alias: BTreeMap<String, String>,
     kinds: BTreeMap<String, String>,
+    implied: BTreeMap<String, String>,
 }
 
 /// What a word or phrase means to the renderer.
@@ -198,6 +199,8 @@ pub(super) enum Sense {
     Icon(String),
     /// Names a kind that several icons are of.
     OneOf(Vec<String>),
+    /// Says the colour of the thing that the same word names ("goldfish").
+    Implied(String),
 }
 
 /// All tables.
@@ -337,6 +340,9 @@ fn senses(
     for (icon, w) in &words.alias {
         put(w, &|| Sense::Icon(icon.clone()));
     }
+    for (name, w) in &words.implied {
+        put(w, &|| Sense::Implied(name.clone()));
+    }
     for icon in groups.values().flat_map(|g| g.icons.keys()) {
         if person(icon).is_none() {
             put(icon, &|| Sense::Icon(icon.clone()));
@@ -344,4 +350,43 @@ fn senses(
     }
     put(&words.stop, &|| Sense::Stop);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_agree_with_one_another() {
+        let tables = Tables::load().unwrap();
+        let known = |icon: &String| tables.group(icon).is_some();
+        for (phrase, senses) in &tables.senses {
+            for sense in senses {
+                let good = match sense {
+                    Sense::Icon(icon) => known(icon),
+                    Sense::OneOf(icons) => !icons.is_empty() && icons.iter().all(known),
+                    Sense::Implied(colour) => {
+                        super::super::colour::named(colour).is_some()
+                            && senses.iter().any(|s| matches!(s, Sense::Icon(_)))
+                    }
+                    Sense::Colour(colour) => super::super::colour::named(colour).is_some(),
+                    Sense::Place(place) => tables.places.contains_key(place),
+                    _ => true,
+                };
+                assert!(good, "`{phrase}`: {sense:?}");
+            }
+        }
+        for (name, group) in &tables.groups {
+            assert!(
+                tables.places.contains_key(&group.place),
+                "{name}: {}",
+                group.place
+            );
+        }
+        for (name, place) in &tables.places {
+            for prop in place.props() {
+                assert!(tables.group(prop).is_some(), "{name}: {prop}");
+            }
+        }
+    }
 }
