@@ -1,5 +1,6 @@
 //! Project checks and generated references: `cargo xtask layers`, `cargo xtask gen [--check]`.
 
+mod boundary;
 mod generate;
 mod layers;
 

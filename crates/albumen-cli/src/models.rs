@@ -42,8 +42,11 @@ impl Models {
     }
 
     /// Where public files made from assets may be cached.
-    pub(crate) fn cache(&self, name: &str) -> PathBuf {
-        self.home.root().join("derived").join(name)
+    pub(crate) fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let dir = self.home.root().join("derived");
+        std::fs::create_dir_all(&dir)
+            .with_context(|| format!("cannot create {}", dir.display()))?;
+        Ok(dir.join(name))
     }
 
     /// Where a language model lies.

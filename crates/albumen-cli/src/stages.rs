@@ -110,7 +110,7 @@ impl Runner {
             Stage::Curate => self.curate(manifest),
             Stage::Render => self.render(manifest),
             Stage::Export => self.export(manifest),
-            Stage::Report => Ok(()),
+            Stage::Report => self.report(),
         }
     }
 

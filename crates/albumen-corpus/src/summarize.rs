@@ -250,9 +250,9 @@ fn extract<S: AsRef<str>>(captions: &[S]) -> String {
         most_shared(subjects.iter().map(|s| content_words(s)))
     };
     match named.as_slice() {
-        [] => "An album of photos.".to_owned(),
-        [one] => format!("An album with {one}."),
-        [head @ .., last] => format!("An album with {} and {last}.", head.join(", ")),
+        [] => "A few photos.".to_owned(),
+        [one] => upper_first(&format!("{one}.")),
+        [head @ .., last] => upper_first(&format!("{} and {last}.", head.join(", "))),
     }
 }
 
@@ -274,6 +274,12 @@ fn most_shared(captions: impl Iterator<Item = Vec<String>>) -> Vec<String> {
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(char::to_lowercase);
+    first.into_iter().flatten().chain(chars).collect()
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(chars).collect()
 }
 
@@ -316,13 +322,13 @@ mod tests {
             "A tall photo of a fountain at night.",
             "A church in daylight, mostly blue.",
         ];
-        assert_eq!(extract(&captions), "An album with a church and a fountain.");
+        assert_eq!(extract(&captions), "A church and a fountain.");
         let spoken = [
             "two young men play football on a wide green field",
             "a crowd of people watches football in the rain",
         ];
-        assert_eq!(extract(&spoken), "An album with football, field and green.");
-        assert_eq!(extract::<&str>(&[]), "An album of photos.");
+        assert_eq!(extract(&spoken), "Football, field and green.");
+        assert_eq!(extract::<&str>(&[]), "A few photos.");
     }
 
     #[test]

@@ -10,7 +10,20 @@ pub const SUMMARY_PROMPT: &str = "Album of";
 
 /// What the summary model is to write after [`SUMMARY_PROMPT`], without the end-of-text token.
 pub fn summary_target(photos: usize, summary: &str) -> String {
-    format!(" {photos} photos: {summary}")
+    format!("{} {summary}", summary_head(photos))
+}
+
+/// The head of what the summary model writes: ` {n} photos:`.
+pub fn summary_head(photos: usize) -> String {
+    format!(" {photos} photos:")
+}
+
+/// Reads the number of photos where a text begins with [`summary_head`].
+pub fn parse_summary_head(raw: &str) -> Option<usize> {
+    let (count, rest) = raw.strip_prefix(' ')?.split_once(' ')?;
+    let photos = count.parse::<usize>().ok().filter(|n| *n >= 1)?;
+    // "007" would parse: only the canonical spelling is the format.
+    (rest.starts_with("photos:") && photos.to_string() == count).then_some(photos)
 }
 
 /// The trunk that every caption of an album hangs on.
@@ -33,11 +46,9 @@ pub fn caption_target(caption: &str) -> String {
 /// Returns `None` where the text does not read ` {n} photos: {summary}` with n at least 1 and a
 /// summary that is not blank.
 pub fn parse_summary(raw: &str) -> Option<(usize, String)> {
-    let (count, rest) = raw.strip_prefix(' ')?.split_once(' ')?;
-    let summary = rest.strip_prefix("photos:")?.trim();
-    let photos = count.parse::<usize>().ok().filter(|n| *n >= 1)?;
-    // "007" would parse: only the canonical spelling is the format.
-    (photos.to_string() == count && !summary.is_empty()).then(|| (photos, summary.to_owned()))
+    let photos = parse_summary_head(raw)?;
+    let summary = raw.strip_prefix(&summary_head(photos))?.trim();
+    (!summary.is_empty()).then(|| (photos, summary.to_owned()))
 }
 
 /// One line of single-spaced text: what captions and summaries must look like before they are

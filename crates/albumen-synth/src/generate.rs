@@ -3,14 +3,20 @@
 //! Reads released adapters and public settings only. Every album has its own random streams,
 //! derived from (seed, album index), so its text does not depend on batch size, shard or threads.
 
-use albumen_lm::sampler::SamplingParams;
+use std::collections::BTreeMap;
+
+use albumen_lm::sampler::{Sampler, SamplingParams};
 use albumen_lm::tokenizer::Tokenizer;
-use albumen_lm::{Adapter, Branch, DecodeOptions, Lm, LmError, Request, Stop};
+use albumen_lm::{
+    Adapter, Branch, Budget, DecodeOptions, Example, Generation, Lm, LmError, Request, Sequence,
+    Stop,
+};
 use albumen_schema::config::{GenerateConfig, Sampling};
 use albumen_schema::{SyntheticAlbum, format};
 
-/// Random streams kept free for each album: one for the summary, one for each photo.
-const STREAMS_PER_ALBUM: u64 = 1 << 12;
+/// Bits of a random stream's number: album index, then attempt, then photo (0: the summary).
+const PHOTO_BITS: u32 = 12;
+const ATTEMPT_BITS: u32 = 8;
 
 /// The public language model with its two released adapters.
 #[derive(Clone, Copy)]
@@ -36,8 +42,11 @@ pub enum GenerateProgress {
 
 /// Samples `config.albums` albums, in the order of their index.
 ///
-/// An album whose summary breaks the format, or names more photos than `config.max_photos`, comes
-/// back without captions: curation names the fault.
+/// An album's number of photos is drawn from the summary model's own distribution over the heads
+/// ` {n} photos:`, n up to `config.max_photos`; then the summary proper, then the captions. A text
+/// that does not end is sampled again, up to `config.tries` times in all, and cut after its last
+/// whole sentence where the last try does not end either. An album that still breaks the format
+/// is kept as it is, and curation names the fault.
 ///
 /// # Errors
 /// Where the model, an adapter or an option do not fit together.
@@ -46,109 +55,191 @@ pub fn generate(
     config: &GenerateConfig,
     progress: &mut dyn FnMut(GenerateProgress),
 ) -> Result<Vec<SyntheticAlbum>, LmError> {
-    let mut albums = write_summaries(model, config, progress)?;
+    let mut albums: Vec<SyntheticAlbum> = (0..config.albums).map(empty_album).collect();
+    let sizes = draw_sizes(model, config, &albums)?;
+    write_summaries(model, config, &sizes, &mut albums, progress)?;
     write_captions(model, config, &mut albums, progress)?;
     Ok(albums)
 }
 
+fn empty_album(index: u64) -> SyntheticAlbum {
+    SyntheticAlbum {
+        id: SyntheticAlbum::id_of(index),
+        index,
+        summary: String::new(),
+        captions: Vec::new(),
+        raw_summary: String::new(),
+        truncated: true,
+    }
+}
+
+/// The random stream of a text: a function of album, attempt and photo alone.
+fn stream(album: u64, attempt: u32, photo: usize) -> u64 {
+    (album << (PHOTO_BITS + ATTEMPT_BITS)) | (u64::from(attempt) << PHOTO_BITS) | photo as u64
+}
+
+/// Draws the number of photos of each album, given the format.
+fn draw_sizes(
+    model: &AlbumModel<'_>,
+    config: &GenerateConfig,
+    albums: &[SyntheticAlbum],
+) -> Result<Vec<usize>, LmError> {
+    let prompt = model.tokenizer.encode(format::SUMMARY_PROMPT, false)?;
+    let heads = (1..=config.max_photos)
+        .map(|size| {
+            let head = model.tokenizer.encode(&format::summary_head(size), false)?;
+            Sequence::builder()
+                .context(&prompt)
+                .target(&head, 1.0)
+                .build()
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let examples: Vec<Example<'_>> = heads.iter().map(Example::from).collect();
+    let losses = model
+        .lm
+        .losses(Some(model.summary), &examples, Budget::default())?;
+    let sampling = SamplingParams {
+        temperature: config.summary.temperature,
+        ..SamplingParams::default()
+    };
+    albums
+        .iter()
+        .map(|album| {
+            let mut logits: Vec<f32> = losses.iter().map(|loss| -loss).collect();
+            let stream = stream(album.index, 0, 0);
+            let mut sampler = Sampler::from_seed(sampling.clone(), config.seed, stream)?;
+            Ok(sampler.next(&mut logits, &[]) as usize + 1)
+        })
+        .collect()
+}
+
+/// Writes the summaries, each after its head.
 fn write_summaries(
     model: &AlbumModel<'_>,
     config: &GenerateConfig,
+    sizes: &[usize],
+    albums: &mut [SyntheticAlbum],
     progress: &mut dyn FnMut(GenerateProgress),
-) -> Result<Vec<SyntheticAlbum>, LmError> {
-    let prompt = model.tokenizer.encode(format::SUMMARY_PROMPT, false)?;
-    let requests: Vec<Request> = (0..config.albums)
-        .map(|index| Request {
-            trunk: prompt.clone(),
-            branches: vec![Branch {
-                prompt: Vec::new(),
-                stream: index * STREAMS_PER_ALBUM,
-            }],
-        })
-        .collect();
+) -> Result<(), LmError> {
     let options = options(model, config, &config.summary, config.max_summary_tokens);
-    let mut written = vec![None; requests.len()];
-    let mut done = 0;
-    model.lm.generate(
-        Some(model.summary),
-        None,
-        &requests,
-        &options,
-        &mut |album, _, generation| {
-            written[album] = Some(generation);
-            done += 1;
-            progress(GenerateProgress::Summaries(done, requests.len()));
-        },
-    )?;
-    let mut albums = Vec::with_capacity(written.len());
-    for (index, generation) in (0u64..).zip(written) {
-        let (raw_summary, finished) = match generation {
-            Some(g) => (
-                model.tokenizer.decode(&g.tokens)?,
-                matches!(g.stop, Stop::Token(_)),
-            ),
-            None => (String::new(), false),
-        };
-        let parsed = format::parse_summary(&raw_summary);
-        let (photos, summary) = parsed.unwrap_or_default();
-        let captions = if photos <= config.max_photos { photos } else { 0 };
-        albums.push(SyntheticAlbum {
-            id: SyntheticAlbum::id_of(index),
-            index,
-            summary,
-            captions: vec![String::new(); captions],
-            raw_summary,
-            truncated: !finished,
-        });
+    let total = albums.len();
+    for attempt in 1..=config.tries {
+        let open: Vec<usize> = (0..total).filter(|&i| albums[i].truncated).collect();
+        let requests = open
+            .iter()
+            .map(|&i| {
+                let head = format!(
+                    "{}{}",
+                    format::SUMMARY_PROMPT,
+                    format::summary_head(sizes[i])
+                );
+                let trunk = model.tokenizer.encode(&head, false)?;
+                let stream = stream(albums[i].index, attempt, 0);
+                let prompt = Vec::new();
+                let branches = vec![Branch { prompt, stream }];
+                Ok(Request { trunk, branches })
+            })
+            .collect::<Result<Vec<_>, LmError>>()?;
+        let before = total - open.len();
+        let written = run(model, model.summary, &requests, &options, &mut |done| {
+            progress(GenerateProgress::Summaries(before + done, total));
+        })?;
+        for (i, _, generation) in written {
+            let (album, size) = (&mut albums[open[i]], sizes[open[i]]);
+            let text = read(model, &generation, attempt == config.tries)?;
+            album.raw_summary = format!("{}{}", format::summary_head(size), text.text);
+            if let Some((_, summary)) = format::parse_summary(&album.raw_summary) {
+                album.summary = format::one_line(&summary);
+                album.captions = vec![String::new(); size];
+                album.truncated = !text.ended;
+            }
+        }
     }
-    Ok(albums)
+    Ok(())
 }
 
+/// What a generation wrote, and whether it came to an end.
+struct Text {
+    text: String,
+    ended: bool,
+}
+
+/// Reads a generation; on the last try a text that ran on is cut after its last whole sentence.
+fn read(model: &AlbumModel<'_>, generation: &Generation, last: bool) -> Result<Text, LmError> {
+    let mut text = model.tokenizer.decode(&generation.tokens)?;
+    let mut ended = matches!(generation.stop, Stop::Token(_)) && !text.trim().is_empty();
+    if !ended && last {
+        if let Some(end) = text.rfind(['.', '!', '?']) {
+            text.truncate(end + 1);
+            ended = true;
+        }
+    }
+    Ok(Text { text, ended })
+}
+
+/// Writes the captions under each finished summary.
 fn write_captions(
     model: &AlbumModel<'_>,
     config: &GenerateConfig,
     albums: &mut [SyntheticAlbum],
     progress: &mut dyn FnMut(GenerateProgress),
 ) -> Result<(), LmError> {
-    let with_photos: Vec<usize> = (0..albums.len())
-        .filter(|&i| !albums[i].captions.is_empty())
-        .collect();
-    let requests = with_photos
-        .iter()
-        .map(|&i| request_captions(model, &albums[i]))
-        .collect::<Result<Vec<_>, _>>()?;
-    let total: usize = requests.iter().map(|r| r.branches.len()).sum();
     let options = options(model, config, &config.caption, config.max_caption_tokens);
-    let mut written = Vec::with_capacity(total);
-    model.lm.generate(
-        Some(model.caption),
-        None,
-        &requests,
-        &options,
-        &mut |request, photo, generation| {
-            written.push((with_photos[request], photo, generation));
-            progress(GenerateProgress::Captions(written.len(), total));
-        },
-    )?;
-    for (album, photo, generation) in written {
-        let text = model.tokenizer.decode(&generation.tokens)?;
-        text.trim().clone_into(&mut albums[album].captions[photo]);
-        albums[album].truncated |= !matches!(generation.stop, Stop::Token(_));
+    let mut open: Vec<(usize, Vec<usize>)> = (0..albums.len())
+        .filter(|&i| !albums[i].truncated)
+        .map(|i| (i, (1..=albums[i].captions.len()).collect()))
+        .collect();
+    let total: usize = open.iter().map(|(_, photos)| photos.len()).sum();
+    let mut finished = 0;
+    for attempt in 0..config.tries {
+        let requests = open
+            .iter()
+            .map(|(i, photos)| request_captions(model, &albums[*i], photos, attempt))
+            .collect::<Result<Vec<_>, _>>()?;
+        let written = run(model, model.caption, &requests, &options, &mut |done| {
+            progress(GenerateProgress::Captions(
+                (finished + done).min(total),
+                total,
+            ));
+        })?;
+        let mut again: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (request, branch, generation) in written {
+            let (album, photo) = (open[request].0, open[request].1[branch]);
+            let text = model.tokenizer.decode(&generation.tokens)?;
+            text.trim()
+                .clone_into(&mut albums[album].captions[photo - 1]);
+            if !matches!(generation.stop, Stop::Token(_)) || text.trim().is_empty() {
+                again.entry(album).or_default().push(photo);
+            }
+        }
+        for photos in again.values_mut() {
+            photos.sort_unstable();
+        }
+        open = again.into_iter().collect();
+        finished = total - open.iter().map(|(_, photos)| photos.len()).sum::<usize>();
+    }
+    for (album, _) in open {
+        albums[album].truncated = true;
     }
     Ok(())
 }
 
-/// One trunk, the summary, and a branch for each photo.
-fn request_captions(model: &AlbumModel<'_>, album: &SyntheticAlbum) -> Result<Request, LmError> {
+/// One trunk, the summary, and a branch for each photo that is wanted.
+fn request_captions(
+    model: &AlbumModel<'_>,
+    album: &SyntheticAlbum,
+    wanted: &[usize],
+    attempt: u32,
+) -> Result<Request, LmError> {
     let photos = album.captions.len();
     let trunk = format::caption_trunk(photos, &album.summary);
-    let branches = (1..=photos)
-        .map(|photo| {
+    let branches = wanted
+        .iter()
+        .map(|&photo| {
+            let prompt = format::caption_prompt(photo, photos);
             Ok(Branch {
-                prompt: model
-                    .tokenizer
-                    .encode(&format::caption_prompt(photo, photos), false)?,
-                stream: album.index * STREAMS_PER_ALBUM + photo as u64,
+                prompt: model.tokenizer.encode(&prompt, false)?,
+                stream: stream(album.index, attempt, photo),
             })
         })
         .collect::<Result<_, LmError>>()?;
@@ -158,16 +249,44 @@ fn request_captions(model: &AlbumModel<'_>, album: &SyntheticAlbum) -> Result<Re
     })
 }
 
+/// Every generation with its request and branch; `progress` gets the number of finished ones.
+fn run(
+    model: &AlbumModel<'_>,
+    adapter: Adapter<'_>,
+    requests: &[Request],
+    options: &DecodeOptions,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<(usize, usize, Generation)>, LmError> {
+    let mut written = Vec::new();
+    if requests.is_empty() {
+        return Ok(written);
+    }
+    model.lm.generate(
+        Some(adapter),
+        None,
+        requests,
+        options,
+        &mut |request, branch, g| {
+            written.push((request, branch, g));
+            progress(written.len());
+        },
+    )?;
+    Ok(written)
+}
+
 fn options(
     model: &AlbumModel<'_>,
     config: &GenerateConfig,
     sampling: &Sampling,
     max_new_tokens: usize,
 ) -> DecodeOptions {
+    // Texts are one line: a line break ends them as the end of text does.
+    let mut stop_tokens = model.tokenizer.newline_ids().to_vec();
+    stop_tokens.push(model.tokenizer.eos_id());
     DecodeOptions {
         batch: config.batch,
         max_new_tokens,
-        stop_tokens: vec![model.tokenizer.eos_id()],
+        stop_tokens,
         sampling: SamplingParams {
             temperature: sampling.temperature,
             top_k: sampling.top_k,

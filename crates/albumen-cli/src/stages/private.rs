@@ -50,10 +50,13 @@ impl Runner {
     }
 
     fn tagger(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
-        let weights = self
-            .models
-            .asset("efficientnet-lite0", "efficientnet-lite0-57934424.pth")?;
-        Ok(Box::new(albumen_vision::Describer::load(&weights)?))
+        let tagger = "efficientnet-lite0-57934424.pth";
+        let tagger = self.models.asset("efficientnet-lite0", tagger)?;
+        let detector = self.models.asset("nanodet", "nanodet.bin")?;
+        let detector = detector.parent().context("an asset has no folder")?;
+        Ok(Box::new(albumen_vision::Describer::load(
+            &tagger, detector,
+        )?))
     }
 
     pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {

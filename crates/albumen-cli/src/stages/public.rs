@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use albumen_accounting::History;
+use albumen_eval::report::{ReportData, write_report};
 use albumen_lm::{Adapter, LoraLayout};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
@@ -92,7 +94,7 @@ impl Runner {
         let albums = kept(&curated);
         let part = Part::resume(&self.output(Stage::Render))?;
         let icons = self.models.asset("fluent-emoji-flat", "icons.json")?;
-        let cache = self.models.cache("icon-names.bin");
+        let cache = self.models.cache("icon-names.bin")?;
         let painter = Illustrator::load(&icons, Arc::new(self.embedder()?), Some(&cache))?;
         render(
             &albums,
@@ -136,7 +138,33 @@ impl Runner {
         Ok(())
     }
 
-    pub(super) fn curated(&self) -> anyhow::Result<Vec<Curated>> {
+    pub(super) fn report(&self) -> Outcome {
+        let progress = Progress::start("report");
+        let curated = self.curated()?;
+        let ledger = History::read(&self.dir.ledger())?;
+        let images = self.output(Stage::Render);
+        let export = &self.config.export;
+        write_report(
+            &ReportData {
+                title: if export.title.is_empty() {
+                    &self.config.name
+                } else {
+                    &export.title
+                },
+                source: &export.source,
+                epsilon_allowed: self.config.privacy.epsilon,
+                ledger: &ledger,
+                curated: &curated,
+                images: images.is_dir().then_some(&images),
+                illustrations: self.config.render.renderer == "illustration",
+            },
+            &self.output(Stage::Report),
+        )?;
+        progress.finish("");
+        Ok(())
+    }
+
+    fn curated(&self) -> anyhow::Result<Vec<Curated>> {
         let path = self.output(Stage::Curate).join("curated.parquet");
         Ok(storage::read_curated(&path)?)
     }

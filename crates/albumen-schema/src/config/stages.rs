@@ -254,7 +254,10 @@ pub struct GenerateConfig {
     /// Seed of the public randomness of decoding and rendering.
     #[serde(default)]
     pub seed: u64,
-    /// Albums decoded together; changes no text.
+    /// How often a text that breaks the format or does not end is sampled, at most.
+    #[serde(default = "default_tries")]
+    pub tries: u32,
+    /// Texts decoded together; changes no text.
     #[serde(default = "default_batch")]
     pub batch: usize,
     /// Longest summary, in tokens.
@@ -276,6 +279,9 @@ pub struct GenerateConfig {
 
 fn default_batch() -> usize {
     64
+}
+fn default_tries() -> u32 {
+    6
 }
 fn default_summary_tokens() -> usize {
     64

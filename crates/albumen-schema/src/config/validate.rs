@@ -164,6 +164,12 @@ impl Config {
             "is 0",
             "decode at least one album at a time",
         )?;
+        require(
+            (1..=64).contains(&self.generate.tries),
+            "generate.tries",
+            format!("is {}", self.generate.tries),
+            "use 1 to 64",
+        )?;
         sampling("generate.summary", &self.generate.summary)?;
         sampling("generate.caption", &self.generate.caption)?;
         one_of(&self.render.renderer, &["illustration"], "render.renderer")?;

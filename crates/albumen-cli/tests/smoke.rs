@@ -1,0 +1,242 @@
+//! The whole job on real photos: `configs/smoke.toml`, killed and resumed, searched for secrets.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use walkdir::WalkDir;
+
+/// Words of a caption that must not appear anywhere outside `private/`.
+const CANARY: &str = "quixotic zanzibar flugelhorn";
+/// The canary's album and owner.
+const CANARY_NAMES: [&str; 3] = ["album-of-qzx77", "owner-qzx77", "titleqzx77"];
+
+/// Albums, and owners, of the smoke corpus with the canary.
+const TRUE_COUNTS: [&str; 1] = ["61"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn albumen(dir: &Path) -> Command {
+    let mut command = Command::cargo_bin("albumen").unwrap();
+    command.current_dir(dir);
+    command
+}
+
+/// A working folder with the smoke corpus and its configuration.
+fn workplace() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    albumen(dir.path())
+        .args(["dataset", "quickstart", "--out", "datasets/smoke"])
+        .args(["--albums", "60", "--owners", "60"])
+        .assert()
+        .success();
+    fs::copy(
+        root().join("configs/smoke.toml"),
+        dir.path().join("smoke.toml"),
+    )
+    .unwrap();
+    dir
+}
+
+/// One more album, with a caption and names that nothing else has.
+fn plant_canary(corpus: &Path) {
+    let donor = fs::read_dir(corpus.join("album-0001"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "webp"))
+        .unwrap();
+    let album = corpus.join(CANARY_NAMES[0]);
+    fs::create_dir(&album).unwrap();
+    fs::copy(&donor, album.join("01.webp")).unwrap();
+    fs::copy(&donor, album.join("02.webp")).unwrap();
+    fs::write(album.join("01.txt"), CANARY).unwrap();
+    fs::write(album.join("02.txt"), CANARY).unwrap();
+    let toml = format!(
+        "owner = \"{}\"\ntitle = \"{}\"\n",
+        CANARY_NAMES[1], CANARY_NAMES[2]
+    );
+    fs::write(album.join("album.toml"), toml).unwrap();
+}
+
+/// Kills a run as soon as `seen` holds, or lets it finish.
+fn run_until(dir: &Path, seen: impl Fn() -> bool) -> bool {
+    let mut child = Process::new(env!("CARGO_BIN_EXE_albumen"))
+        .args(["run", "smoke.toml"])
+        .current_dir(dir)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(600);
+    while Instant::now() < deadline {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if seen() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the run hangs");
+}
+
+fn ledger_stages(run: &Path) -> Vec<String> {
+    let text = fs::read_to_string(run.join("ledger.jsonl")).unwrap();
+    let stage = |line: &str| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        entry["stage"].as_str().unwrap().to_owned()
+    };
+    text.lines().skip(1).map(stage).collect()
+}
+
+#[test]
+fn the_whole_job_survives_kills_and_keeps_its_secrets() {
+    let dir = workplace();
+    let at = dir.path();
+    plant_canary(&at.join("datasets/smoke"));
+    let run = at.join("runs/smoke");
+
+    // Killed after captions, right after the first event, and while pictures are drawn.
+    assert!(run_until(at, || run
+        .join("private/caption/stage.json")
+        .exists()));
+    let event =
+        || fs::read_to_string(run.join("ledger.jsonl")).is_ok_and(|t| t.lines().count() > 1);
+    assert!(run_until(at, event));
+    let picture = || {
+        WalkDir::new(run.join("synthetic/render.part"))
+            .into_iter()
+            .filter_map(Result::ok)
+            .any(|e| e.path().extension().is_some_and(|x| x == "jpg"))
+    };
+    run_until(at, picture);
+    let captions = run.join("private/caption/captions.parquet");
+    let before = fs::metadata(&captions).unwrap().modified().unwrap();
+
+    let output = albumen(at)
+        .args(["run", "smoke.toml", "--json"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(result["epsilon"].as_f64().unwrap() <= 25.0);
+
+    // No finished stage ran again, and each release was counted exactly once.
+    assert_eq!(before, fs::metadata(&captions).unwrap().modified().unwrap());
+    assert_eq!(ledger_stages(&run), ["train-summary", "train-caption"]);
+    let escrow = fs::read_dir(run.join("private/escrow")).unwrap().count();
+    assert_eq!(escrow, 0, "the escrow is emptied");
+
+    verified(at, true);
+    loads_nothing_private(&run, &said);
+    is_private(&run.join("private"));
+    refuses_to_overspend(at);
+    tampering_is_seen(at, &run.join("release"));
+}
+
+fn verified(at: &Path, intact: bool) {
+    let output = albumen(at)
+        .args(["verify", "runs/smoke/release", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!intact)));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let differences = report["differences"].as_array().unwrap();
+    assert_eq!(differences.is_empty(), intact, "{report}");
+}
+
+/// Neither output nor any file outside `private/` holds the canary's words, names, or the true
+/// number of albums and owners.
+fn loads_nothing_private(run: &Path, said: &str) {
+    let secrets = CANARY.split(' ').chain(CANARY_NAMES);
+    let secrets: Vec<&str> = secrets.collect();
+    for secret in &secrets {
+        assert!(!said.contains(secret), "output holds {secret}");
+    }
+    let private_stage = |l: &&str| {
+        ["ingest", "caption", "summarize", "train"]
+            .iter()
+            .any(|s| l.starts_with(s))
+    };
+    for line in said.lines().filter(private_stage) {
+        let counts = line
+            .split([' ', ',', ':'])
+            .any(|word| TRUE_COUNTS.contains(&word));
+        assert!(!counts, "a true count: {line}");
+    }
+    for entry in WalkDir::new(run) {
+        let path = entry.unwrap().into_path();
+        if !path.is_file() || path.starts_with(run.join("private")) {
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        for secret in &secrets {
+            let found = bytes
+                .windows(secret.len())
+                .any(|w| w.eq_ignore_ascii_case(secret.as_bytes()));
+            assert!(!found, "{} holds {secret}", path.display());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_private(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(dir).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[cfg(not(unix))]
+fn is_private(_dir: &Path) {}
+
+/// Training a paid-for model again, or changing what it was trained on, is refused.
+fn refuses_to_overspend(at: &Path) {
+    let forced = albumen(at)
+        .args(["run", "smoke.toml", "--force", "train-summary"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(forced.stderr).unwrap();
+    assert_eq!(forced.status.code(), Some(1));
+    assert!(said.contains("paid for once and for all"), "{said}");
+
+    let config = fs::read_to_string(at.join("smoke.toml")).unwrap();
+    fs::write(
+        at.join("other.toml"),
+        config.replace("epsilon = 25.0", "epsilon = 20.0"),
+    )
+    .unwrap();
+    let other = albumen(at).args(["run", "other.toml"]).output().unwrap();
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(said.contains("[privacy] differs"), "{said}");
+    verified(at, true);
+}
+
+/// Every file of the release, one byte of each turned.
+fn tampering_is_seen(at: &Path, release: &Path) {
+    for entry in WalkDir::new(release) {
+        let path = entry.unwrap().into_path();
+        if path.is_file() {
+            let whole = fs::read(&path).unwrap();
+            let mut bytes = whole.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            verified(at, false);
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+    fs::write(release.join("extra.txt"), "x").unwrap();
+    verified(at, false);
+    fs::remove_file(release.join("extra.txt")).unwrap();
+    verified(at, true);
+}
