@@ -17,7 +17,7 @@ pub enum SynthError {
     },
     /// A word list is not a JSON array of strings.
     #[error(
-        "{origin} is no word list: {reason}; it must be a JSON array of strings: fetch it again with `albumen assets fetch --force`"
+        "{origin} is no word list: {reason}; it must be a JSON array of strings: fetch it again with `albumen assets fetch`"
     )]
     WordList {
         /// Where the list came from.

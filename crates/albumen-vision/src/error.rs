@@ -24,7 +24,7 @@ pub enum VisionError {
     },
     /// A file's bytes are not in the format that they should be in.
     #[error(
-        "{} is not a valid {format} file at byte {offset}: {reason}; it may be cut short or damaged: fetch it again with `albumen assets fetch --force`",
+        "{} is not a valid {format} file at byte {offset}: {reason}; it may be cut short or damaged: fetch it again with `albumen assets fetch`",
         path.display()
     )]
     Format {
