@@ -74,7 +74,7 @@ fn check(events: &[Event], delta: f64) -> Result<Guarantee, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(40), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn bounds_are_tight_and_finite_over_the_whole_space(event in poisson(), delta in spread(1e-12, 0.1)) {

@@ -1,23 +1,11 @@
 //! Composition of finite laws by FFT under an exponential tilt.
 
-use std::cell::RefCell;
-
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex64;
-
+use super::convolve::convolve;
 use super::cumulant::{Term, log_mgf, log_tail};
 use super::discretise::{Discretised, Pmf};
 
-/// Bound on an FFT's relative error in the 2-norm, per binary level, in units of epsilon (Higham
-/// 2002, theorem 24.2, doubled for mixed radices).
-const FFT_LEVEL_ERROR: f64 = 16.0;
-
 /// Largest FFT.
 pub(crate) const MAX_GRID: usize = 1 << 21;
-
-thread_local! {
-    static PLANNER: RefCell<FftPlanner<f64>> = RefCell::new(FftPlanner::new());
-}
 
 /// A composition's delta as a function of epsilon, bounded on both sides, near one epsilon.
 #[derive(Debug)]
@@ -38,9 +26,10 @@ pub(crate) struct Side {
     partial: Vec<f64>,
     /// Minus its derivative by epsilon: `sum_(k>j) f_k e^(-tilt u) e^-u`.
     slope: Vec<f64>,
-    /// Added to delta everywhere (upper), or taken off (lower, negative), in tilted units and plain.
+    /// Added to delta everywhere (taken off, where negative), in tilted units and plain.
     tilted_charge: f64,
     plain_charge: f64,
+    is_upper: bool,
 }
 
 /// One law of the composition, cut.
@@ -76,143 +65,44 @@ pub(crate) fn compose(
     let wanted = ((right - left) / spacing).ceil().max(16.0) as usize;
     let n = fast_size(wanted.min(MAX_GRID));
 
-    let (masses, errors) = convolve(parts, &upper, &lower, tilt, n);
-    let end = origin + (first + n as i64) as f64 * spacing;
+    let composed = convolve(parts, &upper, &lower, tilt, n);
     let begin = origin + first as f64 * spacing;
+    let end = begin + n as f64 * spacing;
+    // Rounding in the tilted masses and in their normalisation, per step.
+    let scale_error = 1e-10 + parts.iter().map(|p| p.steps as f64 * 1e-14).sum::<f64>();
     let infinite: f64 = parts
         .iter()
         .map(|p| -(p.steps as f64 * (-p.law.infinite.min(0.5)).ln_1p()).exp_m1())
         .sum();
-    // Rounding in the tilted masses and in their normalisation, per step.
-    let scale_error = 1e-10 + parts.iter().map(|p| p.steps as f64 * 1e-14).sum::<f64>();
-    let upper_scale = log_mgf(&upper, tilt) + scale_error;
     // Tilted mass that wrapped around: it can only add to the upper bound, and beyond the window's
     // end it is charged at most at its full value.
+    let upper_scale = log_mgf(&upper, tilt) + scale_error;
     let beyond = upper_scale - tilt * end + log_tail(&upper, tilt, end, 1.0, deviation);
     let wrapped = log_tail(&lower, tilt, end, 1.0, deviation).exp()
         + log_tail(&lower, tilt, begin, -1.0, deviation).exp();
-    let unroll = |pick: fn(Complex64) -> f64, error: f64| -> Vec<f64> {
-        let at = |k: i64| k.rem_euclid(n as i64) as usize;
-        (0..n as i64)
-            .map(|j| (pick(masses[at(first + j)]) + error).max(0.0))
-            .collect()
+    let reach = weight_norm(tilt, spacing, n);
+    let slip: f64 = parts.iter().map(|p| p.steps as f64 * p.law.slip).sum();
+    let unroll = |masses: &[f64]| -> Vec<f64> {
+        let start = first.rem_euclid(n as i64) as usize;
+        let (wrapped, straight) = masses.split_at(start);
+        straight.iter().chain(wrapped).map(|m| m.max(0.0)).collect()
     };
+    let [above, below] = composed;
     Curve {
-        upper: Side::new(
-            &unroll(|c| c.re, errors.0),
-            begin,
-            spacing,
-            tilt,
-            upper_scale,
-        )
-        .charge(0.0, infinite + beyond.exp()),
-        lower: Side::new(
-            &unroll(|c| c.im, -errors.1),
-            begin,
-            spacing,
-            tilt,
-            log_mgf(&lower, tilt) - scale_error,
-        )
+        upper: Side::new(&unroll(&above.masses), begin, spacing, tilt, upper_scale).with_charges(
+            true,
+            above.error * reach,
+            infinite + beyond.exp(),
+        ),
         // A unit of tilted mass adds at most max_u e^(-tilt u) (1 - e^-u) <= 1 / (1 + tilt).
-        .charge(-wrapped / (1.0 + tilt), 0.0),
-    }
-}
-
-/// The tilted, normalised, circular composition: upper law in the real part, lower in the imaginary
-/// one; and bounds on the floating-point error of each value.
-fn convolve(
-    parts: &[Part],
-    upper: &[Term],
-    lower: &[Term],
-    tilt: f64,
-    n: usize,
-) -> (Vec<Complex64>, (f64, f64)) {
-    let fft = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(n));
-    let unit = FFT_LEVEL_ERROR * f64::EPSILON * (n as f64).log2();
-    let half = n / 2 + 1;
-    let one = Complex64::new(1.0, 0.0);
-    // Products over the laws: the coefficient, and a bound on the true coefficient's modulus that
-    // takes in every error, so that their difference bounds the error.
-    let mut product = vec![([one, one], [1.0_f64, 1.0]); half];
-    let mut scratch = vec![Complex64::default(); fft.get_inplace_scratch_len()];
-    for (part, terms) in parts.iter().zip(upper.iter().zip(lower)) {
-        let mut buffer = vec![Complex64::default(); n];
-        fold(&part.law.upper, terms.0, tilt, &mut buffer, |c| &mut c.re);
-        fold(&part.law.lower, terms.1, tilt, &mut buffer, |c| &mut c.im);
-        let norm = buffer.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
-        let error = unit * norm;
-        fft.process_with_scratch(&mut buffer, &mut scratch);
-        let steps = part.steps as f64;
-        // Below this squared modulus even the power's bound is under e^-80.
-        let vanishing = ((-80.0 / steps).exp() - 8.0 * error).max(0.0).powi(2);
-        for (k, (coefficients, bounds)) in product.iter_mut().enumerate() {
-            let (z, w) = (buffer[k], buffer[(n - k) % n].conj());
-            let pair = [(z + w) * 0.5, (z - w) * Complex64::new(0.0, -0.5)];
-            for (i, value) in pair.into_iter().enumerate() {
-                let (power, bound) = power(value, error, steps, vanishing);
-                coefficients[i] *= power;
-                bounds[i] *= bound;
-            }
-        }
-    }
-    let mut spectrum = vec![Complex64::default(); n];
-    let mut absolute = [0.0_f64, 0.0];
-    for (k, ([a, b], bounds)) in product.into_iter().enumerate() {
-        let i = Complex64::i();
-        let copies = if k == 0 || 2 * k == n { 1.0 } else { 2.0 };
-        for ((sum, value), bound) in absolute.iter_mut().zip([a, b]).zip(bounds) {
-            *sum += copies * (bound - value.norm()).max(0.0);
-        }
-        spectrum[k] = a + i * b;
-        if copies > 1.0 {
-            spectrum[n - k] = a.conj() + i * b.conj();
-        }
-    }
-    let norm = spectrum.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
-    let inverse = PLANNER.with_borrow_mut(|planner| planner.plan_fft_inverse(n));
-    inverse.process(&mut spectrum);
-    let scale = 1.0 / n as f64;
-    for value in &mut spectrum {
-        *value *= scale;
-    }
-    let rounding = unit * norm * scale;
-    let bounds = absolute.map(|sum| sum * scale + rounding);
-    (spectrum, (bounds[0], bounds[1]))
-}
-
-/// `value^steps`, and a bound on the modulus of the true power that leaves room for every error,
-/// given the absolute error of `value`.
-fn power(value: Complex64, error: f64, steps: f64, vanishing: f64) -> (Complex64, f64) {
-    let squared = value.norm_sqr();
-    if squared < vanishing {
-        return (Complex64::default(), VANISHED);
-    }
-    // A coefficient is at most 1 in modulus; below its error it is known only to be small.
-    let modulus = squared.sqrt().clamp(error, 1.0);
-    let log = steps * modulus.ln();
-    let log_bound = steps * ((4.0 * error / modulus).ln_1p() + 8.0 * f64::EPSILON) + log;
-    if log_bound < -80.0 {
-        return (Complex64::default(), VANISHED);
-    }
-    let angle = value.arg() * steps;
-    (Complex64::from_polar(log.exp(), angle), log_bound.exp())
-}
-
-/// e^-80: powers below it count as zero.
-const VANISHED: f64 = 1.804_851_387_845_415_2e-35;
-
-fn fold(
-    pmf: &Pmf,
-    term: &Term,
-    tilt: f64,
-    buffer: &mut [Complex64],
-    part: fn(&mut Complex64) -> &mut f64,
-) {
-    let n = buffer.len() as i64;
-    let log_mgf = term.log_mgf(tilt);
-    for ((&index, loss), log_mass) in pmf.index.iter().zip(&term.loss).zip(&term.log_mass) {
-        let at = index.rem_euclid(n) as usize;
-        *part(&mut buffer[at]) += (log_mass + tilt * loss - log_mgf).exp();
+        lower: Side::new(
+            &unroll(&below.masses),
+            begin - slip,
+            spacing,
+            tilt,
+            log_mgf(&lower, tilt) - scale_error + tilt * -slip,
+        )
+        .with_charges(false, -wrapped / (1.0 + tilt) - below.error * reach, 0.0),
     }
 }
 
@@ -224,6 +114,24 @@ fn fast_size(wanted: usize) -> usize {
     } else {
         power
     }
+}
+
+/// A bound on the 2-norm over the grid of a mass's weight in delta, `e^(-tilt u) (1 - e^-u)`, taken
+/// with `1 - e^-u <= min(1, u)`.
+fn weight_norm(tilt: f64, spacing: f64, n: usize) -> f64 {
+    let rate = 2.0 * tilt * spacing;
+    let ratio = (-rate).exp();
+    let unit = 1.0 / rate.exp_m1();
+    let linear = spacing * spacing * ratio * (1.0 + ratio) / (-(-rate).exp_m1()).powi(3);
+    // At tilt 0 only the window bounds the sum.
+    (n as f64)
+        .min(unit)
+        .min(if linear.is_nan() {
+            f64::INFINITY
+        } else {
+            linear
+        })
+        .sqrt()
 }
 
 impl Side {
@@ -247,13 +155,17 @@ impl Side {
             slope,
             tilted_charge: 0.0,
             plain_charge: 0.0,
+            is_upper: false,
         }
     }
 
-    fn charge(mut self, tilted: f64, plain: f64) -> Self {
-        self.tilted_charge = tilted;
-        self.plain_charge = plain;
-        self
+    fn with_charges(self, is_upper: bool, tilted_charge: f64, plain_charge: f64) -> Self {
+        Self {
+            tilted_charge,
+            plain_charge,
+            is_upper,
+            ..self
+        }
     }
 
     /// The epsilon of grid point j.
@@ -275,13 +187,12 @@ impl Side {
     pub(crate) fn delta(&self, epsilon: f64) -> f64 {
         let place = (epsilon - self.begin) / self.spacing;
         let last = self.partial.len() - 1;
-        let rising = self.plain_charge > 0.0 || self.tilted_charge >= 0.0;
         if place < 0.0 {
-            return if rising { 1.0 } else { self.at(0) };
+            return if self.is_upper { 1.0 } else { self.at(0) };
         }
         let j = (place as usize).min(last);
         if j == last {
-            return if rising { self.at(last) } else { 0.0 };
+            return if self.is_upper { self.at(last) } else { 0.0 };
         }
         // Exact inside an interval: no mass lies there.
         let t = (epsilon - self.epsilon(j)).max(0.0);
@@ -292,7 +203,11 @@ impl Side {
     /// `start`; `None` where that is left of the window, infinity where right of it.
     pub(crate) fn solve(&self, start: f64, goal: impl Fn(f64) -> f64) -> Option<f64> {
         let last = self.partial.len() - 1;
-        let exceeds = |j: usize| self.at(j) > goal(self.epsilon(j + 1));
+        let exceeds = |j: usize| {
+            let (delta, goal) = (self.at(j), goal(self.epsilon(j + 1)));
+            // What is not a number must not pass for a bound.
+            delta > goal || (self.is_upper && (delta.is_nan() || goal.is_nan()))
+        };
         let place = (start - self.begin) / self.spacing;
         let mut low = (place.max(0.0) as usize).min(last);
         // The lower bound need not fall along the window's left half, where it gives out.
@@ -314,6 +229,17 @@ impl Side {
         let excess = self.at(low) - goal(self.epsilon(low + 1));
         let t = (excess / (self.scale(low) * self.slope[low])).ln_1p();
         Some(self.epsilon(low) + t.min(self.spacing))
+    }
+
+    /// Minus the derivative of ln delta by epsilon, inside the window; 0 elsewhere.
+    pub(crate) fn log_slope(&self, epsilon: f64) -> f64 {
+        let place = (epsilon - self.begin) / self.spacing;
+        let last = self.partial.len() - 1;
+        if place < 0.0 || place >= last as f64 {
+            return 0.0;
+        }
+        let j = place as usize;
+        self.slope[j] / self.partial[j].max(1e-300)
     }
 
     /// The left end of the window.

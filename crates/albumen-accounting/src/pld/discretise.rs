@@ -38,6 +38,8 @@ pub(crate) struct Discretised {
     pub(crate) lower: Pmf,
     /// Loss of index 0.
     pub(crate) offset: f64,
+    /// How much `lower` may lie above what the law dominates, in units of loss, by rounding.
+    pub(crate) slip: f64,
 }
 
 /// How fine a law is cut.
@@ -65,8 +67,11 @@ pub(crate) fn discretise(law: &Law, direction: Direction, resolution: &Resolutio
     let edges = sub_edges(&losses);
     let cells = law.cells(direction, &edges);
     let (upper, infinite) = connect_dots(&points, &losses, &cells);
+    let (lower, unbalanced) = merge(&points, &losses, &edges, &cells.inside);
+    let slips = cells.inside.iter().filter(|c| c.p > 0.0).map(|c| c.slip);
     Discretised {
-        lower: merge(&points, &losses, &edges, &cells.inside),
+        lower,
+        slip: unbalanced + 4.0 * slips.fold(0.0, f64::max),
         upper,
         infinite,
         offset,
@@ -159,8 +164,9 @@ fn connect_dots(points: &[i64], losses: &[f64], cells: &Cells) -> (Pmf, f64) {
     (pmf, cells.above.p * (1.0 + cells.above.error))
 }
 
-/// Merges cells from left to right into outcomes whose loss is a grid point.
-fn merge(points: &[i64], losses: &[f64], edges: &[f64], cells: &[Cell]) -> Pmf {
+/// Merges cells from left to right into outcomes whose loss is a grid point; returns also by how much
+/// an outcome's loss may be below its point.
+fn merge(points: &[i64], losses: &[f64], edges: &[f64], cells: &[Cell]) -> (Pmf, f64) {
     let mut pmf = Pmf::default();
     let mut queue = cells
         .iter()
@@ -168,62 +174,73 @@ fn merge(points: &[i64], losses: &[f64], edges: &[f64], cells: &[Cell]) -> Pmf {
         .map(|(c, &edge)| (c.p * (1.0 - c.error).max(0.0), cell_loss(c, edge)))
         .peekable();
     let mut left = (0.0, f64::NEG_INFINITY);
-    // A point whose left cells wait for right ones to balance them.
+    let mut unbalanced = 0.0_f64;
+    let mut below = Vec::new();
     for (j, (&point, &target)) in points.iter().zip(losses).enumerate() {
-        let mut pool = 0.0;
-        let mut deficit = 0.0;
+        let reach = losses[(j + 2).min(losses.len() - 1)];
+        let (mut pool, mut deficit) = (0.0, 0.0);
+        below.clear();
         loop {
             if left.0 <= 0.0 {
-                match queue.next_if(|&(_, loss)| loss <= target || deficit > 0.0) {
+                match queue.next_if(|&(_, loss)| loss <= target || (deficit > 0.0 && loss <= reach))
+                {
                     Some(cell) => left = cell,
                     None => break,
                 }
             }
             let (mass, loss) = left;
             // Mass times (1 - e^(target - loss)): positive above the target.
-            let surplus = -(target - loss).exp_m1();
-            if loss <= target {
-                deficit -= mass * surplus;
-                pool += mass;
-                left.0 = 0.0;
-            } else if mass * surplus <= deficit {
-                deficit -= mass * surplus;
+            let surplus = mass * -(target - loss).exp_m1();
+            if loss <= target || surplus <= deficit {
+                if loss <= target {
+                    below.push((mass, -surplus));
+                }
+                deficit -= surplus;
                 pool += mass;
                 left.0 = 0.0;
             } else {
-                let part = if deficit > 0.0 {
-                    deficit / surplus
-                } else {
-                    0.0
-                };
+                let part = mass * deficit / surplus;
                 pool += part;
                 left.0 = mass - part;
                 deficit = 0.0;
                 break;
             }
         }
-        if deficit > 0.0 {
-            // Nothing is left to balance these: down to the point before.
-            if j > 0 {
-                pmf.push(points[j - 1], pool);
+        if deficit > 1e-14 * pool {
+            // Too little above to balance all: the lowest cells go down to the point before, where
+            // reaching further up would cost the tail.
+            for &(mass, lacking) in &below {
+                if deficit <= 0.0 {
+                    break;
+                }
+                let part = if lacking > deficit {
+                    mass * deficit / lacking
+                } else {
+                    mass
+                };
+                deficit -= lacking;
+                pool -= part;
+                if j > 0 {
+                    pmf.push(points[j - 1], part);
+                }
             }
-        } else {
-            pmf.push(point, pool);
+        } else if pool > 0.0 {
+            unbalanced = unbalanced.max(deficit.max(0.0) / pool);
         }
+        pmf.push(point, pool);
     }
     // Beyond the last point: down to it.
     let rest: f64 = left.0.max(0.0) + queue.map(|(mass, _)| mass).sum::<f64>();
     if let Some(&last) = points.last() {
         pmf.push(last, rest);
     }
-    pmf
+    (pmf, unbalanced)
 }
 
-/// The loss of a cell merged to one outcome, less its slip.
+/// The loss of a cell merged to one outcome.
 fn cell_loss(cell: &Cell, edge: f64) -> f64 {
     if cell.q <= 0.0 || cell.p <= 0.0 {
         return edge;
     }
-    let offset = (cell.p.ln() - edge - cell.q.ln()).max(0.0);
-    edge + (offset - 4.0 * cell.slip).max(0.0)
+    edge + (cell.p.ln() - edge - cell.q.ln()).max(0.0)
 }

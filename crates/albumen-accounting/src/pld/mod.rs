@@ -8,6 +8,7 @@
 //! note: proofs/pld.md.
 
 mod compose;
+mod convolve;
 mod cumulant;
 mod discretise;
 mod law;

@@ -5,11 +5,11 @@ use super::cumulant::{Cumulants, Term, cumulants, log_delta_guess, solve_tilt, t
 use super::discretise::{Resolution, discretise};
 use super::{Direction, Law};
 
-/// Tilted mass left outside the window.
-const LOG_OUTSIDE: f64 = -27.0;
+/// ln of the tilted mass left outside the window, relative to what decides delta.
+const LOG_OUTSIDE: f64 = -12.0;
 
 /// Finer cuts tried before the bounds are returned as they are.
-const REFINEMENTS: i32 = 5;
+const REFINEMENTS: i32 = 7;
 
 /// A gap between the bounds that nobody minds, whatever epsilon is.
 const NEGLIGIBLE: f64 = 3e-4;
@@ -58,10 +58,16 @@ struct View<'a> {
 #[derive(Clone, Copy)]
 struct Setting {
     tilt: f64,
-    centre: f64,
+    /// The epsilon in question, as far as known.
+    target: f64,
+    /// Of the tilted loss.
     deviation: f64,
+    /// The larger of the deviation and what a fraction of the target makes of it: a law that is a
+    /// narrow bulk and a few large jumps has no use for the bulk's scale.
+    scale: f64,
     tolerance: f64,
     log_delta: f64,
+    log_outside: f64,
 }
 
 impl Problem {
@@ -147,12 +153,13 @@ impl View<'_> {
             lower: 0.0,
             upper: f64::INFINITY,
         };
+        let mut target = None;
         for refinement in first_refinement(known)..REFINEMENTS {
             let k = cumulants(&self.sketch, tilt);
-            let setting = self.setting(&k, tilt, log_delta);
+            let setting = self.setting(&k, tilt, log_delta, target.unwrap_or(k.mean));
             let curve = self.compose(&setting, refinement);
             let goal = |epsilon: f64| delta - distance_charge(epsilon, self.problem.distance);
-            let start = setting.centre;
+            let start = setting.target;
             let upper = curve
                 .upper
                 .solve(start, goal)
@@ -160,14 +167,17 @@ impl View<'_> {
             let lower = curve.lower.solve(start, |_| delta).unwrap_or(0.0);
             best.upper = best.upper.min(upper.max(0.0));
             best.lower = best.lower.max(lower).min(best.upper);
-            let gap = best.upper - best.lower;
-            if gap <= (6.0 * setting.tolerance).max(NEGLIGIBLE) || best.upper <= known {
-                break;
-            }
-            // The guess of the tilt may have been off: put the answer at the centre.
             if !best.upper.is_finite() {
                 tilt *= 0.2;
-            } else if (best.upper - setting.centre).abs() > setting.deviation {
+                continue;
+            }
+            let gap = best.upper - best.lower;
+            if gap <= (3e-3 * best.upper).max(NEGLIGIBLE) || best.upper <= known {
+                break;
+            }
+            target = Some(best.upper);
+            // The guess of the tilt was off: put the answer at the centre.
+            if gap > 0.2 * best.upper {
                 tilt = self.tilt_at(best.upper);
             }
         }
@@ -177,13 +187,14 @@ impl View<'_> {
     fn delta(&self, epsilon: f64, known: f64) -> Interval {
         let tilt = self.tilt_at(epsilon);
         let k = cumulants(&self.sketch, tilt);
-        let setting = self.setting(&k, tilt, log_delta_guess(&k, tilt));
+        let setting = self.setting(&k, tilt, log_delta_guess(&k, tilt), epsilon);
         let mut best = Interval {
             lower: 0.0,
             upper: 1.0,
         };
         for refinement in first_refinement(known)..REFINEMENTS {
             let curve = self.compose(&setting, refinement);
+            // `min` drops what is not a number.
             best.upper = best.upper.min(curve.upper.delta(epsilon));
             best.lower = best.lower.max(curve.lower.delta(epsilon)).min(best.upper);
             let gap = best.upper - best.lower;
@@ -200,15 +211,19 @@ impl View<'_> {
         })
     }
 
-    fn setting(&self, k: &Cumulants, tilt: f64, log_delta: f64) -> Setting {
+    fn setting(&self, k: &Cumulants, tilt: f64, log_delta: f64, target: f64) -> Setting {
         // An absolute 1e-4 will do, unless the whole loss is smaller than that.
-        let tolerance = (5e-4 * k.mean).max(1e-4_f64.min(self.deviation / 50.0));
+        let tolerance = (5e-4 * target).max(1e-4_f64.min(self.deviation / 50.0));
+        let deviation = k.variance.sqrt().max(tolerance);
+        let log_share = log_delta + tilt * target - k.log_mgf;
         Setting {
             tilt,
-            centre: k.mean,
-            deviation: k.variance.sqrt().max(tolerance),
+            target,
+            deviation,
+            scale: deviation.max(target / 6.0),
             tolerance,
             log_delta: log_delta.max(-640.0),
+            log_outside: (LOG_OUTSIDE + log_share).clamp(-100.0, 2.0 * LOG_OUTSIDE),
         }
     }
 
@@ -217,7 +232,7 @@ impl View<'_> {
             tail_point(
                 &self.sketch,
                 setting.tilt,
-                LOG_OUTSIDE,
+                setting.log_outside,
                 side,
                 setting.deviation,
             )
@@ -229,7 +244,7 @@ impl View<'_> {
         let resolution = Resolution {
             spacing,
             relative: 0.05 * finer,
-            cap: (setting.deviation / 40.0 * finer).max(spacing),
+            cap: (setting.scale / 40.0 * finer).max(spacing),
             low: 1e-20 / self.steps,
             high: (1e-5 * share).max(1e-290),
         };
@@ -245,7 +260,8 @@ impl View<'_> {
     /// The spacing at which rounding each step's loss moves epsilon by about the tolerance.
     ///
     /// Splitting a loss between grid points at distance h adds variance v <= min(h |L|, h^2 / 6) a
-    /// step, which moves ln delta by tilt (1 + tilt) v / 2 and epsilon by (1 + tilt) v / 2.
+    /// step, which moves ln delta by tilt (1 + tilt) v / 2 and epsilon by (1 + tilt) v / 2; and v must
+    /// stay small against the variance.
     fn spacing(&self, setting: &Setting) -> f64 {
         let mut weighted = Vec::new();
         for term in &self.sketch {
@@ -255,21 +271,22 @@ impl View<'_> {
                 atoms.map(|(l, m)| (l.abs(), term.steps * (m + setting.tilt * l - base).exp())),
             );
         }
-        let shift = |h: f64| {
-            let v: f64 = weighted
+        let added = |h: f64| -> f64 {
+            weighted
                 .iter()
                 .map(|(l, w)| w * (h * l).min(h * h / 6.0))
-                .sum();
-            0.5 * (1.0 + setting.tilt) * v
+                .sum()
         };
+        let limit =
+            (2.0 * setting.tolerance / (1.0 + setting.tilt)).min(0.02 * setting.scale.powi(2));
         // Grid indices stay far within whole numbers.
         let floor = 1e-12 * weighted.iter().fold(0.0_f64, |m, (l, _)| m.max(*l));
-        let floor = floor.max(setting.deviation / 1e5);
-        let mut h = (setting.deviation / 10.0).max(floor);
+        let floor = floor.max(setting.scale / 1e6);
+        let mut h = (setting.scale / 10.0).max(floor);
         if self.problem.laws.iter().any(|(law, _)| law.has_atoms()) {
             h = h.min(setting.tolerance).max(floor);
         }
-        while h > floor && shift(h) > setting.tolerance {
+        while h > floor && added(h) > limit {
             h *= 0.8;
         }
         h
