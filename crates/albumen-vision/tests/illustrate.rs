@@ -497,12 +497,9 @@ fn a_stale_or_damaged_cache_is_made_again() {
         second.nearest_icon("a puppy").unwrap().unwrap().1.to_bits()
     );
     assert_eq!(written, std::fs::read(&cache).unwrap());
-    let more = few.replace(
-        "}}}",
-        r#"}, "cat": {"body": "<circle r='9' fill='#a00'/>"}}}"#,
-    );
-    std::fs::write(&path, more).unwrap();
+    // As many icons, but others: the length alone does not tell them apart.
+    std::fs::write(&path, few.replace("dog", "cat")).unwrap();
     let third = Illustrator::load(&path, embedder(), Some(&cache)).unwrap();
-    assert_eq!(third.icon_names(), ["cat", "dog"]);
+    assert_eq!(third.icon_names(), ["cat"]);
     assert_ne!(written, std::fs::read(&cache).unwrap());
 }
