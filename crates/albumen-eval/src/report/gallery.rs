@@ -64,10 +64,10 @@ pub(super) fn collect(curated: &[Curated], images: Option<&Path>) -> Result<Gall
         }
     }
     let kept = shown.iter().filter(|c| c.verdict.kept());
-    let width = thumbnail_width(kept.map(|c| c.album.captions.len()).sum());
+    let widths = thumbnail_widths(kept.map(|c| c.album.captions.len()).sum());
     let cards = shown
         .par_iter()
-        .map(|c| card(c, images, width))
+        .map(|c| card(c, images, widths))
         .collect::<Result<Vec<_>>>()?;
     Ok(Gallery {
         json: for_script(&serde_json::to_string(&cards)?),
@@ -76,20 +76,28 @@ pub(super) fn collect(curated: &[Curated], images: Option<&Path>) -> Result<Gall
     })
 }
 
-/// Wide thumbnails for few pictures, narrow ones for many: the page stays under about 30 MB.
-fn thumbnail_width(pictures: usize) -> u32 {
+/// Widths in pixels of an album's first thumbnail and of the others: wide for few pictures, narrow
+/// for many, so that the page stays under about 30 MB.
+fn thumbnail_widths(pictures: usize) -> (u32, u32) {
     match pictures {
-        0..=900 => 320,
-        901..=2400 => 240,
-        _ => 160,
+        0..=900 => (320, 320),
+        901..=1600 => (320, 240),
+        _ => (256, 160),
     }
 }
 
-fn card<'a>(curated: &'a Curated, images: Option<&Path>, width: u32) -> Result<Card<'a>> {
+fn card<'a>(
+    curated: &'a Curated,
+    images: Option<&Path>,
+    (cover, rest): (u32, u32),
+) -> Result<Card<'a>> {
     let album = &curated.album;
     let pictures = match images.filter(|_| curated.verdict.kept()) {
         Some(images) => (0..album.captions.len())
-            .map(|photo| thumbnail(&images.join(image_path(&album.id, photo)), width))
+            .map(|photo| {
+                let width = if photo == 0 { cover } else { rest };
+                thumbnail(&images.join(image_path(&album.id, photo)), width)
+            })
             .collect::<Result<_>>()?,
         None => Vec::new(),
     };
