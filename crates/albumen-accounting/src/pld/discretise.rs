@@ -78,25 +78,37 @@ pub(crate) fn discretise(law: &Law, direction: Direction, resolution: &Resolutio
     }
 }
 
-/// The loss of everything within half a spacing of 0, merged.
+/// The loss of everything within half a spacing of the law's peak, merged.
 ///
-/// At small sampling rates nearly all mass lies much closer to 0 than the spacing. With a grid point
-/// exactly there it need not be balanced against the tail, which would cost the lower bound the
-/// whole tail.
+/// At small sampling rates nearly all mass lies in a peak much narrower than the spacing. With a grid
+/// point exactly there it need not be balanced against the tail, which would cost the lower bound
+/// either the tail or a spacing a step.
 fn offset(law: &Law, direction: Direction, h: f64) -> f64 {
-    let mut offset = 0.0_f64;
-    for _ in 0..2 {
-        let middle = law
-            .cells(direction, &[offset - h / 2.0, offset + h / 2.0])
-            .inside[0];
-        if middle.p > 0.0 && middle.q > 0.0 {
-            offset = (middle.p / middle.q).ln().clamp(-h / 2.0, h / 2.0);
+    let cell = |loss: f64| {
+        law.cells(direction, &[loss - h / 2.0, loss + h / 2.0])
+            .inside[0]
+    };
+    let refined = |start: f64| {
+        let mut loss = start;
+        for _ in 0..2 {
+            let middle = cell(loss);
+            if middle.p > 0.0 && middle.q > 0.0 {
+                loss = (middle.p / middle.q)
+                    .ln()
+                    .clamp(loss - h / 2.0, loss + h / 2.0);
+            }
         }
+        (loss, cell(loss).p)
+    };
+    let (at_zero, at_peak) = (refined(0.0), refined(law.peak(direction)));
+    if at_peak.1 > at_zero.1 {
+        at_peak.0
+    } else {
+        at_zero.0
     }
-    offset
 }
 
-/// Grid indices from below `low` to above `high`, growing away from zero.
+/// Grid indices from below `low` to above `high`, growing away from index 0.
 fn grid(low: f64, high: f64, resolution: &Resolution) -> Vec<i64> {
     let h = resolution.spacing;
     let side = |end: f64, cap: f64| {

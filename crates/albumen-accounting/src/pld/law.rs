@@ -82,6 +82,33 @@ impl Law {
         !matches!(self, Self::PoissonGaussian { .. })
     }
 
+    /// Where the loss has its narrowest concentration under P.
+    pub(crate) fn peak(&self, direction: Direction) -> f64 {
+        match (self, direction) {
+            // Outcomes far below 1 - sigma^2 / q all have about the least loss.
+            (&Self::PoissonGaussian { q, .. }, _) if q >= 1.0 => 0.0,
+            (&Self::PoissonGaussian { q, .. }, Direction::Remove) => (-q).ln_1p(),
+            (&Self::PoissonGaussian { q, .. }, Direction::Add) => -(-q).ln_1p(),
+            (&Self::Laplace { scale }, _) => 1.0 / scale,
+            (Self::Atoms(atoms), _) => {
+                let mass = |a: &Atom| {
+                    if direction == Direction::Remove {
+                        a.p
+                    } else {
+                        a.q
+                    }
+                };
+                let heaviest = atoms.iter().max_by(|a, b| mass(a).total_cmp(&mass(b)));
+                let loss = heaviest.map_or(0.0, |a| a.loss);
+                if direction == Direction::Remove {
+                    loss
+                } else {
+                    -loss
+                }
+            }
+        }
+    }
+
     /// An upper bound on the total variation distance of P and Q.
     pub(crate) fn total_variation(&self) -> f64 {
         let exact = match self {
@@ -233,19 +260,33 @@ impl Law {
     }
 }
 
-/// The loss at `z` (outputs in units of sigma): `ln(1 - q + q exp(z / sigma - 1 / (2 sigma^2)))`.
+/// The loss at `z` (outputs in units of sigma): `ln(1 - q + q e^x)` with
+/// `x = (z - 1 / (2 sigma)) / sigma`.
 fn loss(z: f64, sigma: f64, q: f64) -> f64 {
-    let exponent = (z - 0.5 / sigma) / sigma;
-    if exponent + q.ln() < 1.0 {
-        (q * exponent.exp_m1()).ln_1p()
+    let x = (z - 0.5 / sigma) / sigma;
+    if q >= 1.0 {
+        x
+    } else if x < 0.0 && q > 0.5 {
+        (1.0 - q + q * x.exp()).ln()
+    } else if x + q.ln() < 1.0 {
+        (q * x.exp_m1()).ln_1p()
     } else {
-        exponent + q.ln() + ((1.0 - q) / q * (-exponent).exp()).ln_1p()
+        x + q.ln() + ((1.0 - q) / q * (-x).exp()).ln_1p()
     }
 }
 
 /// The inverse of [`loss`]; minus infinity at and below its infimum `ln(1 - q)`.
 fn outcome(loss: f64, sigma: f64, q: f64) -> f64 {
-    let exponent = if loss < 1.0 {
+    // Each form keeps the digits of its range: 1 - q is exact where q is large.
+    let x = if q >= 1.0 {
+        loss
+    } else if loss < -0.5 {
+        let rest = loss.exp() - (1.0 - q);
+        if rest <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        rest.ln() - q.ln()
+    } else if loss < 1.0 {
         let ratio = loss.exp_m1() / q;
         if ratio <= -1.0 {
             return f64::NEG_INFINITY;
@@ -254,7 +295,7 @@ fn outcome(loss: f64, sigma: f64, q: f64) -> f64 {
     } else {
         loss - q.ln() + (-(1.0 - q) * (-loss).exp()).ln_1p()
     };
-    0.5 / sigma + sigma * exponent
+    0.5 / sigma + sigma * x
 }
 
 fn gaussian_cells(sigma: f64, q: f64, edges: &[f64]) -> Cells {
@@ -346,4 +387,57 @@ fn atoms_range(atoms: &[Atom], low: f64, high: f64, mass: impl Fn(&Atom) -> f64)
         end(low, &mut atoms.iter()),
         end(high, &mut atoms.iter().rev()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_and_outcome_are_inverse() {
+        for sigma in [0.2, 1.0, 50.0] {
+            for q in [1e-7, 0.01, 0.6, 1.0 - 1e-12, 1.0] {
+                for z in [-8.0, -1.0, 0.0, 0.3, 2.0, 9.0] {
+                    let l = loss(z, sigma, q);
+                    let back = loss(outcome(l, sigma, q), sigma, q);
+                    // Near the infimum many outcomes share a loss.
+                    assert!(
+                        (back - l).abs() <= 1e-14 * (1.0 + l.abs()),
+                        "{sigma} {q} {z} {l} {back}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cells_hold_all_mass_in_both_directions() {
+        let laws = [
+            Law::PoissonGaussian {
+                sigma: 0.7,
+                q: 0.02,
+            },
+            Law::PoissonGaussian { sigma: 2.0, q: 1.0 },
+            Law::Laplace { scale: 0.8 },
+            Law::discrete_gaussian(3.0, 2),
+            Law::randomised_response(0.9),
+        ];
+        let edges: Vec<f64> = (-40..=40).map(|i| f64::from(i) * 0.05).collect();
+        for law in &laws {
+            for direction in [Direction::Remove, Direction::Add] {
+                let cells = law.cells(direction, &edges);
+                let all = || cells.inside.iter().chain([&cells.below, &cells.above]);
+                let (p, q) = all().fold((0.0, 0.0), |(p, q), c| (p + c.p, q + c.q));
+                assert!(
+                    (p - 1.0).abs() < 1e-12 && (q - 1.0).abs() < 1e-12,
+                    "{law:?} {p} {q}"
+                );
+                for (cell, pair) in cells.inside.iter().zip(edges.windows(2)) {
+                    let mean = (cell.p / cell.q).ln();
+                    let inside = mean >= pair[0] - 1e-9 && mean <= pair[1] + 1e-9;
+                    assert!(cell.p == 0.0 || inside, "{law:?} {mean} {pair:?}");
+                }
+            }
+        }
+    }
 }
