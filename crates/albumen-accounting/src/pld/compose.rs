@@ -14,6 +14,13 @@ pub(crate) struct Curve {
     pub(crate) lower: Side,
 }
 
+impl Curve {
+    /// True where the window could not be cut finer.
+    pub(crate) fn is_full(&self) -> bool {
+        self.upper.partial.len() > MAX_GRID / 2
+    }
+}
+
 /// One bound: delta at `e_j = begin + j spacing` is `exp(log_scale - tilt e_j) * partial[j]`, plus
 /// charges.
 #[derive(Debug)]

@@ -9,9 +9,10 @@ use super::compose::Part;
 use super::cumulant::Term;
 use super::discretise::Pmf;
 
-/// Bound on an FFT's relative error in the 2-norm, per binary level, in units of f64::EPSILON (Higham
-/// 2002, theorem 24.2, with room for mixed radices).
-const LEVEL_ERROR: f64 = 8.0;
+/// Bound on the rounding error that one binary level of an FFT adds to each output, in units of
+/// f64::EPSILON and relative to the 1-norm of the input: eta = u + 4 sqrt(2) u in the proof of Higham
+/// 2002, theorem 24.2, with room for mixed radices.
+const LEVEL_ERROR: f64 = 4.0;
 
 /// The central atom is split off where all others together are expected to occur fewer times than
 /// this; beyond, nothing is gained.
@@ -59,7 +60,12 @@ pub(crate) fn convolve(
     });
     // ln of the split-off masses' product, and the sum of T log1p(r / c), or of T log(r).
     let mut log_central = [0.0_f64; 2];
-    let mut error = [0.0_f64; 2];
+    // Sums over the laws of T times the absolute error of a coefficient, and of the relative rounding
+    // of logarithm and exponential.
+    let mut absolute = [0.0_f64; 2];
+    let mut relative = [0.0_f64; 2];
+    // ln of the product of |coefficient|^(T - 1), which multiplies the absolute error.
+    let mut log_weights = vec![[0.0_f64; 2]; half];
     let mut exponents = vec![[Complex64::default(); 2]; half];
     let mut buffer = vec![Complex64::default(); n];
     let fft = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(n));
@@ -79,30 +85,34 @@ pub(crate) fn convolve(
                 }) += mass;
             }
         }
-        let norm = buffer.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
+        let norm: f64 = buffer.iter().map(|z| z.re + z.im).sum();
+        let coefficient_error = unit * norm;
         for side in [0, 1] {
             let law = &laws[side];
-            let scale = if split { law.central } else { 1.0 };
-            // Each coefficient's error, times T |coefficient|^(T - 1) <= T, in the 2-norm; the
-            // second term is the rounding of the power itself.
-            let rounding = if split { norm / scale } else { 1.0 };
-            error[side] += law.steps * (unit * norm / scale + 32.0 * f64::EPSILON * rounding);
+            absolute[side] += law.steps * coefficient_error;
+            let rounding = if split { norm / law.central } else { 1.0 };
+            relative[side] += 16.0 * f64::EPSILON * law.steps * rounding;
             if split {
                 log_central[side] += law.steps * law.central.ln();
             }
         }
         fft.process_with_scratch(&mut buffer, &mut scratch);
-        for (k, sums) in exponents.iter_mut().enumerate() {
+        for (k, (sums, weights)) in exponents.iter_mut().zip(&mut log_weights).enumerate() {
             let (z, w) = (buffer[k], buffer[(n - k) % n].conj());
             let pair = [(z + w) * 0.5, (z - w) * Complex64::new(0.0, -0.5)];
             for side in [0, 1] {
                 let law = &laws[side];
-                let log = if split {
-                    log1p(pair[side] / law.central)
+                let (log, modulus) = if split {
+                    let ratio = pair[side] / law.central;
+                    (log1p(ratio), (pair[side] + law.central).norm())
                 } else {
-                    log(pair[side])
+                    (log(pair[side]), pair[side].norm())
                 };
                 sums[side] += log * law.steps;
+                if law.steps > 1.0 {
+                    let bound = (modulus + coefficient_error).min(1.0);
+                    weights[side] += (law.steps - 1.0) * bound.ln();
+                }
             }
         }
     }
@@ -127,17 +137,22 @@ pub(crate) fn convolve(
     let inverse = PLANNER.with_borrow_mut(|planner| planner.plan_fft_inverse(n));
     inverse.process(&mut spectrum);
     let scale = 1.0 / n as f64;
+    // 2-norm of the masses of both sides, without what is split off.
     let norm = spectrum.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt() * scale;
     let pick = |side: usize| {
         let mut masses: Vec<f64> = (spectrum.iter())
             .map(|c| scale * if side == 0 { c.re } else { c.im })
             .collect();
-        if split {
-            masses[0] += log_central[side].exp();
-        }
-        // A coefficient above 1 cannot be; errors beyond that grow as (1 + e)^T.
-        let growth = (error[side] * (n as f64).sqrt()).exp();
-        let error = error[side] * growth + 2.0 * unit * norm;
+        let central = if split { log_central[side].exp() } else { 0.0 };
+        masses[0] += central;
+        // Parseval: the mean square over the whole spectrum, whose other half is the conjugate.
+        let weight = log_weights
+            .iter()
+            .map(|w| (2.0 * w[side]).exp())
+            .sum::<f64>();
+        let weight = (2.0 * weight * scale).sqrt();
+        let error =
+            absolute[side] * weight + 2.0 * relative[side] * (norm + central) + 2.0 * unit * norm;
         Composed {
             error: if masses.iter().any(|m| m.is_nan()) {
                 f64::NAN

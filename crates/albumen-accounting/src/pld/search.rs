@@ -154,6 +154,7 @@ impl View<'_> {
             upper: f64::INFINITY,
         };
         let mut target = None;
+        let mut last_gap = f64::INFINITY;
         for refinement in first_refinement(known)..REFINEMENTS {
             let k = cumulants(&self.sketch, tilt);
             let setting = self.setting(&k, tilt, log_delta, target.unwrap_or(k.mean));
@@ -175,6 +176,10 @@ impl View<'_> {
             if gap <= (3e-3 * best.upper).max(NEGLIGIBLE) || best.upper <= known {
                 break;
             }
+            if curve.is_full() && gap > 0.7 * last_gap {
+                break;
+            }
+            last_gap = gap;
             target = Some(best.upper);
             // The guess of the tilt was off: put the answer at the centre.
             if gap > 0.2 * best.upper {
