@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use walkdir::WalkDir;
 
-/// Longest file, in lines.
+/// Longest file, in lines; tests may be longer.
 const MAX_LINES: usize = 420;
 
 /// `(crate, what it must not reach, why)`.
@@ -122,6 +122,9 @@ fn long_files(root: &Path) -> anyhow::Result<Vec<String>> {
     for folder in ["crates", "xtask"] {
         for entry in WalkDir::new(root.join(folder)).sort_by_file_name() {
             let entry = entry?;
+            if entry.path().components().any(|c| c.as_os_str() == "tests") {
+                continue;
+            }
             if entry.path().extension().is_some_and(|e| e == "rs") {
                 let lines = fs::read_to_string(entry.path())?.lines().count();
                 if lines > MAX_LINES {

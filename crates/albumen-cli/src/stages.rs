@@ -150,8 +150,8 @@ impl Runner {
             Stage::Ingest => json!(c.corpus),
             Stage::Caption => json!(c.caption),
             Stage::Summarize => json!(c.summarize),
-            Stage::TrainSummary => json!([c.privacy, c.train, self.budget.summary, limits]),
-            Stage::TrainCaption => json!([c.privacy, c.train, self.budget.caption, limits]),
+            // The noise is solved from these; the ledger holds what was really used.
+            Stage::TrainSummary | Stage::TrainCaption => json!([c.privacy, c.train, limits]),
             Stage::Generate => json!(c.generate),
             Stage::Curate => json!(c.curate),
             Stage::Render => json!([c.render, c.generate.seed]),

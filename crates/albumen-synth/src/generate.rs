@@ -168,11 +168,9 @@ struct Text {
 fn read(model: &AlbumModel<'_>, generation: &Generation, last: bool) -> Result<Text, LmError> {
     let mut text = model.tokenizer.decode(&generation.tokens)?;
     let mut ended = matches!(generation.stop, Stop::Token(_)) && !text.trim().is_empty();
-    if !ended && last {
-        if let Some(end) = text.rfind(['.', '!', '?']) {
-            text.truncate(end + 1);
-            ended = true;
-        }
+    if let Some(end) = text.rfind(['.', '!', '?']).filter(|_| last && !ended) {
+        text.truncate(end + 1);
+        ended = true;
     }
     Ok(Text { text, ended })
 }
