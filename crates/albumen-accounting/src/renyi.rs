@@ -103,9 +103,8 @@ fn subsampled_gaussian(sigma: f64, q: f64, orders: &[f64]) -> Vec<f64> {
     // Branch points lie at distance pi * sigma from the real line.
     let step = 0.15_f64.min(sigma / 3.0);
     let (log_keep, log_q) = ((-q).ln_1p(), q.ln());
-    let nodes: Vec<(f64, f64)> = (0..)
+    let nodes: Vec<(f64, f64)> = (0..=((top + 12.0) / step) as u32)
         .map(|i| -12.0 + f64::from(i) * step)
-        .take_while(|&z| z < top)
         .map(|z| {
             let loss = log_add(log_keep, log_q + (z - 0.5 / sigma) / sigma);
             (loss, -0.5 * z * z)

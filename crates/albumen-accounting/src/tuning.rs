@@ -30,9 +30,7 @@ impl TuningRuns {
     pub fn mean(&self) -> f64 {
         match *self {
             Self::Poisson { mean } => mean,
-            Self::NegativeBinomial { eta, gamma } if eta == 0.0 => {
-                (1.0 / gamma - 1.0) / (1.0 / gamma).ln()
-            }
+            Self::NegativeBinomial { eta: 0.0, gamma } => (1.0 / gamma - 1.0) / (1.0 / gamma).ln(),
             Self::NegativeBinomial { eta, gamma } => {
                 eta * (1.0 - gamma) / (gamma * (1.0 - gamma.powf(eta)))
             }

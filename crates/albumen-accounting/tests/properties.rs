@@ -1,4 +1,5 @@
 //! What must hold for every list of events: a stress test over the argument space.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use albumen_accounting::{
     Composition, Event, Guarantee, account, gdp_delta, gdp_epsilon, upper_quantile,
 };

@@ -1,4 +1,5 @@
 //! Every row of golden/published.json; each test names its source.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use albumen_accounting::{
     Composition, Event, Part, TradeOff, account, calibrate, renyi_divergence, renyi_epsilon,
     renyi_epsilon_classic,

@@ -1,4 +1,5 @@
 //! The accountant against reference and published values.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use std::time::Instant;
 
 use albumen_accounting::{Event, account};

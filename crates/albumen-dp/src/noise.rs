@@ -116,6 +116,7 @@ fn ratio(r: f64, [numerator, denominator]: &[[f64; 8]; 2]) -> f64 {
     horner(numerator) / horner(denominator)
 }
 
+#[expect(clippy::excessive_precision, reason = "as published")]
 const CENTRAL: [[f64; 8]; 2] = [
     [
         3.387_132_872_796_366_608,
@@ -139,6 +140,7 @@ const CENTRAL: [[f64; 8]; 2] = [
     ],
 ];
 
+#[expect(clippy::excessive_precision, reason = "as published")]
 const MIDDLE: [[f64; 8]; 2] = [
     [
         1.423_437_110_749_683_577_34,
@@ -162,6 +164,7 @@ const MIDDLE: [[f64; 8]; 2] = [
     ],
 ];
 
+#[expect(clippy::excessive_precision, reason = "as published")]
 const FAR: [[f64; 8]; 2] = [
     [
         6.657_904_643_501_103_777_2,

@@ -268,7 +268,7 @@ mod tests {
         let values = Sensitive::new(vec![vec![1.0]]);
         match one_shot(1.0, 1).quantile(0.5, &[2.0, 2.0], &values) {
             Err(DpError::OpenDp(message)) => {
-                assert!(message.contains("strictly increasing"), "{message}")
+                assert!(message.contains("strictly increasing"), "{message}");
             }
             _ => panic!("equal candidates were taken"),
         }

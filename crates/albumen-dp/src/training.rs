@@ -132,6 +132,10 @@ impl DpTraining {
     /// # Errors
     /// [`DpError::ForeignSum`], [`DpError::MissingUnit`]: the batch is used up, and the training can
     /// only be given up.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a batch is used up by its one noisy step"
+    )]
     pub fn update(&mut self, batch: Batch, sum: ClippedSum) -> Result<(), DpError> {
         if batch.ticket != self.ticket() || sum.ticket != batch.ticket {
             return Err(DpError::ForeignSum);

@@ -1,4 +1,5 @@
 //! A release is paid for before it is handed out, whenever the process is killed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use std::path::Path;
 
 use albumen_accounting::ledger::sha256_hex;

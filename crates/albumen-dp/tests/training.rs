@@ -1,4 +1,5 @@
 //! The training session from outside: what it refuses, and what it is made of.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 #![expect(
     clippy::disallowed_methods,
     reason = "the units are this test's own indices"

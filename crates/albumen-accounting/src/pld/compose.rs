@@ -238,17 +238,6 @@ impl Side {
         Some(self.epsilon(low) + t.min(self.spacing))
     }
 
-    /// Minus the derivative of ln delta by epsilon, inside the window; 0 elsewhere.
-    pub(crate) fn log_slope(&self, epsilon: f64) -> f64 {
-        let place = (epsilon - self.begin) / self.spacing;
-        let last = self.partial.len() - 1;
-        if place < 0.0 || place >= last as f64 {
-            return 0.0;
-        }
-        let j = place as usize;
-        self.slope[j] / self.partial[j].max(1e-300)
-    }
-
     /// The left end of the window.
     pub(crate) fn begin(&self) -> f64 {
         self.begin

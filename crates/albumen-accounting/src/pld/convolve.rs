@@ -43,8 +43,6 @@ pub(crate) fn convolve(
     tilt: f64,
     n: usize,
 ) -> [Composed; 2] {
-    let unit = LEVEL_ERROR * f64::EPSILON * (n as f64).log2();
-    let half = n / 2 + 1;
     let folded: Vec<[Folded; 2]> = (parts.iter().zip(upper).zip(lower))
         .map(|((part, up), low)| {
             let steps = part.steps as f64;
@@ -58,23 +56,53 @@ pub(crate) fn convolve(
         let others = |f: &[Folded; 2]| f[side].steps * (1.0 / f[side].central - 1.0);
         folded.iter().map(others).sum::<f64>() < MAX_SPLIT_EVENTS
     });
-    // ln of the split-off masses' product, and the sum of T log1p(r / c), or of T log(r).
-    let mut log_central = [0.0_f64; 2];
-    // Sums over the laws of T times the absolute error of a coefficient, and of the relative rounding
-    // of logarithm and exponential.
-    let mut absolute = [0.0_f64; 2];
-    let mut relative = [0.0_f64; 2];
-    // ln of the product of |coefficient|^(T - 1), which multiplies the absolute error.
-    let mut log_weights = vec![[0.0_f64; 2]; half];
-    let mut exponents = vec![[Complex64::default(); 2]; half];
-    let mut buffer = vec![Complex64::default(); n];
-    let fft = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(n));
-    let mut scratch = vec![Complex64::default(); fft.get_inplace_scratch_len()];
+    let mut spectrum = Spectrum::new(n, split);
     for laws in &folded {
-        buffer.fill(Complex64::default());
+        spectrum.multiply(laws);
+    }
+    spectrum.invert()
+}
+
+/// The product of the laws' powers so far; index 0 of each pair is the upper law, 1 the lower one.
+struct Spectrum {
+    n: usize,
+    split: bool,
+    /// Relative rounding error of an FFT of this size.
+    unit: f64,
+    /// Sums of T log(coefficient), or of T log1p(r / c) where c is split off.
+    exponents: Vec<[Complex64; 2]>,
+    /// ln of the product of |coefficient|^(T - 1), which multiplies the absolute error.
+    log_weights: Vec<[f64; 2]>,
+    /// ln of the product of the split-off masses' powers.
+    log_central: [f64; 2],
+    /// Sum of T times the absolute error of a coefficient.
+    absolute: [f64; 2],
+    /// Sum of the relative rounding of logarithm and exponential.
+    relative: [f64; 2],
+}
+
+impl Spectrum {
+    fn new(n: usize, split: bool) -> Self {
+        let half = n / 2 + 1;
+        Self {
+            n,
+            split,
+            unit: LEVEL_ERROR * f64::EPSILON * (n as f64).log2(),
+            exponents: vec![[Complex64::default(); 2]; half],
+            log_weights: vec![[0.0; 2]; half],
+            log_central: [0.0; 2],
+            absolute: [0.0; 2],
+            relative: [0.0; 2],
+        }
+    }
+
+    /// Takes in one law.
+    fn multiply(&mut self, laws: &[Folded; 2]) {
+        let n = self.n;
+        let mut buffer = vec![Complex64::default(); n];
         for (side, law) in laws.iter().enumerate() {
             for &(index, mass) in &law.masses {
-                if index == 0 && split {
+                if index == 0 && self.split {
                     continue;
                 }
                 let value = &mut buffer[index.rem_euclid(n as i64) as usize];
@@ -86,83 +114,83 @@ pub(crate) fn convolve(
             }
         }
         let norm: f64 = buffer.iter().map(|z| z.re + z.im).sum();
-        let coefficient_error = unit * norm;
-        for side in [0, 1] {
-            let law = &laws[side];
-            absolute[side] += law.steps * coefficient_error;
-            let rounding = if split { norm / law.central } else { 1.0 };
-            relative[side] += 16.0 * f64::EPSILON * law.steps * rounding;
-            if split {
-                log_central[side] += law.steps * law.central.ln();
+        let coefficient_error = self.unit * norm;
+        for (side, law) in laws.iter().enumerate() {
+            self.absolute[side] += law.steps * coefficient_error;
+            let rounding = if self.split { norm / law.central } else { 1.0 };
+            self.relative[side] += 16.0 * f64::EPSILON * law.steps * rounding;
+            if self.split {
+                self.log_central[side] += law.steps * law.central.ln();
             }
         }
-        fft.process_with_scratch(&mut buffer, &mut scratch);
-        for (k, (sums, weights)) in exponents.iter_mut().zip(&mut log_weights).enumerate() {
+        let fft = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(n));
+        fft.process(&mut buffer);
+        let sums = self.exponents.iter_mut().zip(&mut self.log_weights);
+        for (k, (exponents, log_weights)) in sums.enumerate() {
+            // Two real transforms in one complex one.
             let (z, w) = (buffer[k], buffer[(n - k) % n].conj());
             let pair = [(z + w) * 0.5, (z - w) * Complex64::new(0.0, -0.5)];
-            for side in [0, 1] {
-                let law = &laws[side];
-                let (log, modulus) = if split {
-                    let ratio = pair[side] / law.central;
-                    (log1p(ratio), (pair[side] + law.central).norm())
+            for (side, law) in laws.iter().enumerate() {
+                let (log, modulus) = if self.split {
+                    let modulus = (pair[side] + law.central).norm();
+                    (log1p(pair[side] / law.central), modulus)
                 } else {
                     (log(pair[side]), pair[side].norm())
                 };
-                sums[side] += log * law.steps;
+                exponents[side] += log * law.steps;
                 if law.steps > 1.0 {
                     let bound = (modulus + coefficient_error).min(1.0);
-                    weights[side] += (law.steps - 1.0) * bound.ln();
+                    log_weights[side] += (law.steps - 1.0) * bound.ln();
                 }
             }
         }
     }
-    let mut spectrum = vec![Complex64::default(); n];
-    for (k, sums) in exponents.into_iter().enumerate() {
-        let [a, b] = [0, 1].map(|side| {
-            let (z, central) = (sums[side], log_central[side]);
-            if split && z.re < 1.0 {
-                expm1(z) * central.exp()
-            } else {
-                // log_central is 0 where nothing is split off.
-                let whole = exp(z + central);
-                if split { whole - central.exp() } else { whole }
+
+    /// The composed masses, with their error.
+    fn invert(self) -> [Composed; 2] {
+        let n = self.n;
+        let central = self
+            .log_central
+            .map(|log| if self.split { log.exp() } else { 0.0 });
+        let mut spectrum = vec![Complex64::default(); n];
+        for (k, exponents) in self.exponents.iter().enumerate() {
+            let [a, b] = [0, 1].map(|side| {
+                let z = exponents[side];
+                if self.split && z.re < 1.0 {
+                    expm1(z) * central[side]
+                } else {
+                    exp(z + self.log_central[side]) - central[side]
+                }
+            });
+            let i = Complex64::i();
+            spectrum[k] = a + i * b;
+            if k > 0 && 2 * k < n {
+                spectrum[n - k] = a.conj() + i * b.conj();
             }
-        });
-        let i = Complex64::i();
-        spectrum[k] = a + i * b;
-        if k > 0 && 2 * k < n {
-            spectrum[n - k] = a.conj() + i * b.conj();
         }
+        let inverse = PLANNER.with_borrow_mut(|planner| planner.plan_fft_inverse(n));
+        inverse.process(&mut spectrum);
+        let scale = 1.0 / n as f64;
+        // 2-norm of the masses of both sides, without what is split off.
+        let norm = spectrum.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt() * scale;
+        [0, 1].map(|side| {
+            let mut masses: Vec<f64> = (spectrum.iter())
+                .map(|c| scale * if side == 0 { c.re } else { c.im })
+                .collect();
+            masses[0] += central[side];
+            // Parseval: the mean square over the whole spectrum, whose other half is the conjugate.
+            let weights = self.log_weights.iter().map(|w| (2.0 * w[side]).exp());
+            let weight = (2.0 * weights.sum::<f64>() * scale).sqrt();
+            let error = self.absolute[side] * weight
+                + 2.0 * self.relative[side] * (norm + central[side])
+                + 2.0 * self.unit * norm;
+            let broken = masses.iter().any(|m| m.is_nan());
+            Composed {
+                error: if broken { f64::NAN } else { error },
+                masses,
+            }
+        })
     }
-    let inverse = PLANNER.with_borrow_mut(|planner| planner.plan_fft_inverse(n));
-    inverse.process(&mut spectrum);
-    let scale = 1.0 / n as f64;
-    // 2-norm of the masses of both sides, without what is split off.
-    let norm = spectrum.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt() * scale;
-    let pick = |side: usize| {
-        let mut masses: Vec<f64> = (spectrum.iter())
-            .map(|c| scale * if side == 0 { c.re } else { c.im })
-            .collect();
-        let central = if split { log_central[side].exp() } else { 0.0 };
-        masses[0] += central;
-        // Parseval: the mean square over the whole spectrum, whose other half is the conjugate.
-        let weight = log_weights
-            .iter()
-            .map(|w| (2.0 * w[side]).exp())
-            .sum::<f64>();
-        let weight = (2.0 * weight * scale).sqrt();
-        let error =
-            absolute[side] * weight + 2.0 * relative[side] * (norm + central) + 2.0 * unit * norm;
-        Composed {
-            error: if masses.iter().any(|m| m.is_nan()) {
-                f64::NAN
-            } else {
-                error
-            },
-            masses,
-        }
-    };
-    [pick(0), pick(1)]
 }
 
 /// A law's tilted, normalised masses.

@@ -6,7 +6,8 @@
 //! loss is a grid point: the result is a post-processing of the law. Errors are of second order in
 //! the grid on both sides.
 
-use super::law::{Cell, Cells, Direction, Law};
+use super::cells::{Cell, Cells};
+use super::law::{Direction, Law};
 
 /// Sub-cells of a grid interval; merging needs at least two.
 const SUBCELLS: usize = 2;

@@ -7,6 +7,7 @@
 //! What truncation, wrap-around and floating-point rounding can do is charged to the bounds. Proof
 //! note: proofs/pld.md.
 
+mod cells;
 mod compose;
 mod convolve;
 mod cumulant;
