@@ -174,7 +174,7 @@ fn values_recomputed_with_dp_accounting() {
     let two = case("two models", "pld_two");
     let model = event(&two);
     near(
-        account(&[model.clone()], 1e-6).unwrap().epsilon,
+        account(std::slice::from_ref(&model), 1e-6).unwrap().epsilon,
         number(&two, "pld_one"),
         3e-3,
     );

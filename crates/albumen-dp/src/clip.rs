@@ -41,7 +41,7 @@ const MAX_SQUARED_NORM: u128 = 1 << (2 * LATTICE_BITS);
 /// }
 /// ```
 /// nor copied, printed or serialised:
-/// ```compile_fail,E0599
+/// ```compile_fail,E0308
 /// fn copy(sum: &albumen_dp::ClippedSum) -> albumen_dp::ClippedSum {
 ///     sum.clone()
 /// }

@@ -29,7 +29,7 @@ use crate::DpError;
 ///     format!("{released:?}")
 /// }
 /// ```
-/// ```compile_fail,E0451
+/// ```compile_fail
 /// fn forge(event: albumen_accounting::Event) -> albumen_dp::Released<f64> {
 ///     albumen_dp::Released { value: 0.0, event }
 /// }

@@ -35,7 +35,7 @@ pub struct DpTraining {
 
 /// One step's Poisson sample of the units; it is used up by exactly one noisy step.
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0308
 /// fn copy(batch: &albumen_dp::Batch) -> albumen_dp::Batch {
 ///     batch.clone()
 /// }
