@@ -147,7 +147,7 @@ impl Runner {
         let c = &self.config;
         let limits = json!([c.generate.max_summary_tokens, c.generate.max_caption_tokens]);
         let config: Value = match stage {
-            Stage::Ingest => json!(c.corpus),
+            Stage::Ingest => json!([c.corpus, c.privacy.unit]),
             Stage::Caption => json!(c.caption),
             Stage::Summarize => json!(c.summarize),
             // The noise is solved from these; the ledger holds what was really used.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use albumen_dp::Sensitive;
+use albumen_schema::Unit;
 use albumen_schema::config::{CaptionConfig, CorpusConfig};
 
 use crate::caption::{PhotoCaptioner, caption_albums};
@@ -12,9 +13,9 @@ use crate::{AlbumText, CorpusError, Summarizer, store};
 /// Reads the input and writes `albums.parquet` and `set-aside.jsonl` into `dir`.
 ///
 /// # Errors
-/// [`CorpusError::Ingest`] for bad input, [`CorpusError::Empty`] where nothing is usable.
-pub fn ingest_stage(config: &CorpusConfig, dir: &Path) -> Result<(), CorpusError> {
-    ingest::to_directory(config, dir)
+/// [`CorpusError::Ingest`] for bad input, [`CorpusError::Ownerless`], [`CorpusError::Empty`] where nothing is usable.
+pub fn ingest_stage(config: &CorpusConfig, unit: Unit, dir: &Path) -> Result<(), CorpusError> {
+    ingest::to_directory(config, unit, dir)
 }
 
 /// Captions every photo: reads `albums.parquet`, writes `captions.parquet` into `dir`.

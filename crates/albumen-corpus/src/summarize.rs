@@ -62,6 +62,8 @@ const HEADING: &str = "Each album is summed up in one short sentence.\n";
 
 /// Captions of very long albums are thinned to this many, evenly.
 const MAX_CAPTIONS: usize = 12;
+/// Longest album prompt: no album, whatever is in it, may overflow the model and end the run.
+const MAX_PROMPT_TOKENS: usize = 512;
 /// Longest caption that goes into the prompt, in words.
 const MAX_CAPTION_WORDS: usize = 20;
 
@@ -96,8 +98,13 @@ impl<'a> Summarizer<'a> {
         let requests = albums
             .iter()
             .map(|album| {
+                let mut trunk = encode(&album_prompt(&album.captions))?;
+                if trunk.len() > MAX_PROMPT_TOKENS {
+                    // The cut keeps the end, which asks for the answer.
+                    trunk.drain(..trunk.len() - MAX_PROMPT_TOKENS);
+                }
                 Ok(Request {
-                    trunk: encode(&album_prompt(&album.captions))?,
+                    trunk,
                     branches: vec![Branch {
                         prompt: Vec::new(),
                         stream: 0,

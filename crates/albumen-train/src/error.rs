@@ -11,22 +11,18 @@ pub enum TrainError {
     LanguageModel(#[from] albumen_lm::LmError),
     /// The trained parameters are not numbers.
     #[error(
-        "after {steps} steps the adapter holds values that are not finite\n  hint: lower learning_rate in [train.{model}]"
+        "the trained adapter holds values that are not finite\n  hint: the run is paid for; use another --out with a lower learning_rate in [train.{model}]"
     )]
     NotFinite {
         /// Which model.
         model: &'static str,
-        /// Steps taken.
-        steps: u64,
     },
     /// Training left the parameters as they were.
     #[error(
-        "after {steps} steps the adapter is what it was before\n  hint: raise learning_rate in [train.{model}]; with warmup_steps as large as steps nothing is learnt"
+        "the trained adapter is what it was before\n  hint: the run is paid for; use another --out with a higher learning_rate in [train.{model}]; with warmup_steps as large as steps nothing is learnt"
     )]
     Unchanged {
         /// Which model.
         model: &'static str,
-        /// Steps taken.
-        steps: u64,
     },
 }

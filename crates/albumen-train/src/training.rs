@@ -10,9 +10,6 @@ use albumen_lm::{
 use crate::sequences::of_unit;
 use crate::{Lengths, Model, TrainError};
 
-/// Most bytes of cached hidden states; past it, sequences run through every layer at each step.
-const CACHE_BYTES: usize = 4 << 30;
-
 /// The public side of training.
 #[derive(Clone, Copy)]
 pub struct Engine<'a> {
@@ -26,6 +23,8 @@ pub struct Engine<'a> {
     pub budget: Budget,
     /// Bounds on text.
     pub lengths: Lengths,
+    /// Whether the hidden states below the adapted layers are computed once and kept.
+    pub cache_activations: bool,
 }
 
 /// How far training is. Counts steps only: nothing here depends on the corpus.
@@ -78,7 +77,6 @@ pub fn train(
 ) -> Result<Released<Vec<f32>>, TrainError> {
     let (lm, layout) = (engine.lm, engine.layout);
     let steps = plan.steps;
-    let before = initial.clone();
     let units = units.as_ref().map(|units| prepare(engine, model, units));
     #[expect(
         clippy::disallowed_methods,
@@ -122,14 +120,23 @@ pub fn train(
         progress(StepProgress { step, steps });
     }
 
-    let model = model.name();
-    if !training.params().iter().all(|p| p.is_finite()) {
-        return Err(TrainError::NotFinite { model, steps });
-    }
-    if training.params() == before {
-        return Err(TrainError::Unchanged { model, steps });
-    }
     Ok(training.finish()?)
+}
+
+/// Checks released parameters after they are paid for: a look at them before would be a release
+/// that the ledger does not know.
+///
+/// # Errors
+/// [`TrainError::NotFinite`], [`TrainError::Unchanged`].
+pub fn check_released(model: Model, before: &[f32], released: &[f32]) -> Result<(), TrainError> {
+    let model = model.name();
+    if !released.iter().all(|p| p.is_finite()) {
+        return Err(TrainError::NotFinite { model });
+    }
+    if released == before {
+        return Err(TrainError::Unchanged { model });
+    }
+    Ok(())
 }
 
 /// Tokenises every unit and computes, once, the hidden states below the adapted layers.
@@ -139,9 +146,7 @@ fn prepare(engine: &Engine<'_>, model: Model, units: &[UnitTexts]) -> Result<Uni
         .map(|unit| of_unit(model, unit, engine.tokenizer, engine.lengths))
         .collect::<Result<Vec<_>, _>>()?;
     let flat: Vec<&Sequence> = sequences.iter().flatten().collect();
-    let tokens: usize = flat.iter().map(|s| s.len()).sum();
-    let bytes = 2 * tokens * engine.lm.config().hidden_size;
-    if engine.layout.first_layer() == 0 || bytes > CACHE_BYTES {
+    if engine.layout.first_layer() == 0 || !engine.cache_activations {
         return Ok(Units {
             sequences,
             states: Vec::new(),

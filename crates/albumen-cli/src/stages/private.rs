@@ -3,16 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use albumen_accounting::ledger::sha256_hex;
+use albumen_accounting::{Event, History};
 use albumen_corpus::{
     PhotoCaptioner, Summarizer, caption_stage, group_units, ingest_stage, load_texts,
     summarize_stage,
 };
-use albumen_dp::{Decay, Optimizer, Plan, Randomness, Schedule, decode_f32, encode_f32, recover};
+use albumen_dp::{Decay, Optimizer, Randomness, Schedule, decode_f32, encode_f32, recover};
 use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
 use albumen_schema::StageManifest;
 use albumen_schema::config::{LearningSchedule, LoraTargets, ModelTraining, TrainConfig};
-use albumen_train::{Engine, Lengths, Model, StepProgress};
-use anyhow::Context;
+use albumen_train::{Engine, Lengths, Model, StepProgress, check_released};
+use anyhow::{Context, ensure};
 use serde_json::json;
 
 use super::{Runner, Stage};
@@ -24,7 +26,7 @@ impl Runner {
     pub(super) fn ingest(&mut self, manifest: StageManifest) -> Outcome {
         let progress = Progress::start("ingest");
         let part = Part::start(&self.output(Stage::Ingest))?;
-        ingest_stage(&self.config.corpus, part.path())?;
+        ingest_stage(&self.config.corpus, self.config.privacy.unit, part.path())?;
         self.finished(Stage::Ingest, manifest, part.path())?;
         part.finish()?;
         progress.finish("");
@@ -41,7 +43,7 @@ impl Runner {
             &self.output(Stage::Ingest).join("albums.parquet"),
             tagger.as_ref(),
             part.path(),
-            &mut |share| progress.set(share, ""),
+            &mut |share| progress.set(coarse(share), ""),
         )?;
         self.finished(Stage::Caption, manifest, part.path())?;
         part.finish()?;
@@ -72,7 +74,7 @@ impl Runner {
             &self.output(Stage::Caption).join("captions.parquet"),
             &summarizer,
             part.path(),
-            &mut |share| progress.set(share, ""),
+            &mut |share| progress.set(coarse(share), ""),
         )?;
         self.finished(Stage::Summarize, manifest, part.path())?;
         part.finish()?;
@@ -100,6 +102,7 @@ impl Runner {
         let layout = LoraLayout::new(language.lm.config(), &lora)?;
         let mut ledger = self.open_ledger()?;
         let escrow = self.dir.private().join("escrow").join(model.name());
+        let initial = layout.init(self.config.train.init_seed);
 
         let params = if let Some(bytes) = recover(&ledger, stage.name(), &escrow)? {
             say(&format!(
@@ -128,6 +131,7 @@ impl Runner {
                     summary_tokens: self.config.generate.max_summary_tokens,
                     caption_tokens: self.config.generate.max_caption_tokens,
                 },
+                cache_activations: self.config.train.cache_activations,
             };
             let randomness = match self.insecure_seed {
                 Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
@@ -138,7 +142,7 @@ impl Runner {
                 model,
                 plan.clone(),
                 optimizer(&settings),
-                layout.init(self.config.train.init_seed),
+                initial.clone(),
                 &units,
                 randomness,
                 &mut |StepProgress { step, steps }| {
@@ -152,7 +156,14 @@ impl Runner {
             progress.finish(&format!("{} steps", plan.steps));
             params
         };
-        self.keep_adapter(stage, manifest, &layout, &params, &plan)?;
+        check_released(model, &initial, &params)?;
+        // The ledger's own record: after a resume it need not be this configuration's plan.
+        let entries = ledger.history().entries();
+        let paid = entries.iter().rev().find(|e| e.stage == stage.name());
+        let event = &paid
+            .context("the ledger does not hold what was released")?
+            .event;
+        self.keep_adapter(stage, manifest, &layout, &params, event)?;
         fs::remove_file(&escrow).context("cannot remove the emptied escrow")?;
         Ok(())
     }
@@ -164,15 +175,14 @@ impl Runner {
         manifest: StageManifest,
         layout: &LoraLayout,
         params: &[f32],
-        plan: &Plan,
+        event: &Event,
     ) -> anyhow::Result<()> {
         let target = self.output(stage);
         let part = Part::start(&target)?;
         let description = json!({
             "base_model": self.config.train.model,
             "lora": layout.config(),
-            "plan": plan,
-            "event": plan.event(),
+            "event": event,
         });
         write_whole(
             &part.path().join("adapter.safetensors"),
@@ -186,9 +196,18 @@ impl Runner {
         self.finished(stage, manifest, &target)
     }
 
-    /// The adapter of a finished training stage, with where its values lie.
+    /// The adapter of a finished training stage, if it is the one that the ledger paid for.
     pub(super) fn adapter(&self, stage: Stage, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
-        read_adapter(&self.output(stage).join("adapter.safetensors"), layout)
+        let path = self.output(stage).join("adapter.safetensors");
+        let params = read_adapter(&path, layout)?;
+        let history = History::read(&self.dir.ledger())?;
+        ensure!(
+            history.contains(stage.name(), &sha256_hex(&encode_f32(&params))),
+            "{} is not in this run's ledger\n  hint: the ledger or the model was replaced; put the \
+             newest copy of both back, or start a new run with another --out",
+            path.display()
+        );
+        Ok(params)
     }
 }
 
@@ -220,6 +239,11 @@ pub(super) fn lora_config(train: &TrainConfig) -> LoraConfig {
         targets,
         layers: Some(train.lora_layers),
     }
+}
+
+/// A private share, in twentieths: finer steps would tell how many albums there are.
+fn coarse(share: f64) -> f64 {
+    (share * 20.0).floor() / 20.0
 }
 
 fn optimizer(settings: &ModelTraining) -> Optimizer {

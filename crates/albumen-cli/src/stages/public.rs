@@ -1,5 +1,6 @@
 //! The stages on the public side: post-processing of the released adapters.
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use albumen_accounting::History;
@@ -18,15 +19,13 @@ use anyhow::Context;
 use super::private::lora_config;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
+use crate::models::LanguageModel;
 use crate::progress::Progress;
 use crate::run_dir::Part;
 
 impl Runner {
     pub(super) fn generate(&mut self, manifest: StageManifest) -> Outcome {
-        let model = self.models.language_model(&self.config.train.model)?;
-        let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
-        let summary = self.adapter(Stage::TrainSummary, &layout)?;
-        let caption = self.adapter(Stage::TrainCaption, &layout)?;
+        let (model, layout, summary, caption) = self.adapters()?;
         let mut progress = Progress::start("generate");
         let part = Part::start(&self.output(Stage::Generate))?;
         let albums = generate(
@@ -61,6 +60,15 @@ impl Runner {
         part.finish()?;
         progress.finish(&format!("{} albums", albums.len()));
         Ok(())
+    }
+
+    /// The language model and both adapters, each held against the ledger.
+    fn adapters(&mut self) -> anyhow::Result<(Rc<LanguageModel>, LoraLayout, Vec<f32>, Vec<f32>)> {
+        let model = self.models.language_model(&self.config.train.model)?;
+        let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
+        let summary = self.adapter(Stage::TrainSummary, &layout)?;
+        let caption = self.adapter(Stage::TrainCaption, &layout)?;
+        Ok((model, layout, summary, caption))
     }
 
     pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {
@@ -120,6 +128,7 @@ impl Runner {
 
     pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
         let progress = Progress::start("export");
+        self.adapters()?;
         let curated = self.curated()?;
         let statement = export(
             &Release {

@@ -21,8 +21,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use albumen_dp::Sensitive;
-use albumen_schema::config::{CorpusConfig, InputFormat};
-use albumen_schema::{Album, Photo, PhotoContent};
+use albumen_schema::config::{CorpusConfig, InputFormat, OwnerlessAlbums};
+use albumen_schema::{Album, Photo, PhotoContent, Unit};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -71,11 +71,22 @@ pub fn ingest(config: &CorpusConfig) -> Result<Sensitive<Ingested>, IngestError>
 ///
 /// # Errors
 /// As [`ingest`], and if a file cannot be written.
-pub(crate) fn to_directory(config: &CorpusConfig, dir: &Path) -> Result<(), CorpusError> {
+pub(crate) fn to_directory(
+    config: &CorpusConfig,
+    unit: Unit,
+    dir: &Path,
+) -> Result<(), CorpusError> {
     let ingested = read(config)?;
     let log = dir.join(LOG);
     write_log(&log, &ingested.set_aside).map_err(IngestError::io("write", &log))?;
     check(config, &ingested, Some(&log))?;
+    let own_owner = |album: &Album| album.owner_id == album.id;
+    if unit == Unit::Owner
+        && config.ownerless_albums == OwnerlessAlbums::Refuse
+        && ingested.albums.iter().any(own_owner)
+    {
+        return Err(CorpusError::Ownerless);
+    }
     store::write_albums(&dir.join("albums.parquet"), &ingested.albums)
 }
 
@@ -210,7 +221,7 @@ fn inspect(listed: Vec<Listed>, max_pixels: u64) -> Ingested {
             usable.sort_by_key(|p| p.taken_at);
         }
         if !usable.is_empty() {
-            let owner_id = owner_id.unwrap_or_else(|| id.clone());
+            let owner_id = owner_id.map_or_else(|| id.clone(), |o| o.trim().to_owned());
             albums.push(Album {
                 id,
                 owner_id,

@@ -10,8 +10,8 @@ mod validate;
 pub use error::ConfigError;
 pub use stages::{
     CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
-    LearningSchedule, LoraTargets, ModelTraining, PrivacyConfig, RenderConfig, Sampling,
-    SummarizeConfig, TrainConfig,
+    LearningSchedule, LoraTargets, ModelTraining, OwnerlessAlbums, PrivacyConfig, RenderConfig,
+    Sampling, SummarizeConfig, TrainConfig,
 };
 
 use schemars::JsonSchema;

@@ -22,6 +22,17 @@ pub enum InputFormat {
     Jsonl,
 }
 
+/// What to do with albums that name no owner where the privacy unit is the owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerlessAlbums {
+    /// Refuse the corpus: the guarantee by owner would silently be one by album.
+    #[default]
+    Refuse,
+    /// Take each as the only album of an owner of its own.
+    OwnOwner,
+}
+
 /// `[corpus]`: the private albums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +42,9 @@ pub struct CorpusConfig {
     /// Layout of the input.
     #[serde(default)]
     pub format: InputFormat,
+    /// Albums that name no owner, where the privacy unit is the owner.
+    #[serde(default)]
+    pub ownerless_albums: OwnerlessAlbums,
     /// How many photos may be set aside as unreadable before the run fails.
     #[serde(default = "default_max_bad_photos")]
     pub max_bad_photos: usize,
@@ -161,6 +175,10 @@ pub struct TrainConfig {
     /// Seed of the adapters' public initial values.
     #[serde(default)]
     pub init_seed: u64,
+    /// Compute the hidden states below the adapted layers once and keep them in memory. A setting and
+    /// no choice by size: the corpus's size must not decide how gradients are rounded.
+    #[serde(default = "default_cache")]
+    pub cache_activations: bool,
     /// Tokens processed together; bounds memory, changes no result.
     #[serde(default = "default_micro_batch")]
     pub micro_batch_tokens: usize,
@@ -184,6 +202,9 @@ fn default_targets() -> LoraTargets {
 }
 fn default_layers() -> usize {
     8
+}
+fn default_cache() -> bool {
+    true
 }
 fn default_micro_batch() -> usize {
     2048
