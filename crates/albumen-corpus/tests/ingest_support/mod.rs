@@ -7,7 +7,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use albumen_corpus::ingest::{IngestError, Ingested, ingest};
-use albumen_schema::config::{CorpusConfig, InputFormat};
+use albumen_schema::config::{CorpusConfig, InputFormat, OwnerlessAlbums};
 use albumen_schema::{Album, PhotoContent};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
@@ -25,6 +25,7 @@ impl Input {
         let config = CorpusConfig {
             path,
             format: InputFormat::Auto,
+            ownerless_albums: OwnerlessAlbums::Refuse,
             max_bad_photos: 0,
             max_pixels: 1_000_000,
             max_photos_per_album: 12,
