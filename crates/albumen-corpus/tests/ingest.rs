@@ -7,6 +7,7 @@ use std::fs;
 use albumen_corpus::ingest::LOG;
 use albumen_corpus::ingest_stage;
 use albumen_schema::PhotoContent;
+use albumen_schema::Unit;
 use albumen_schema::config::InputFormat;
 use image::ImageFormat;
 use ingest_support::{Input, ids, jpeg_with_exif, link, picture, png, shape};
@@ -242,7 +243,7 @@ fn the_stage_leaves_a_table_and_a_private_log() {
     input.config.max_bad_photos = 1;
     let stage = input.beside("stage");
     fs::create_dir(&stage).unwrap();
-    ingest_stage(&input.config, &stage).unwrap();
+    ingest_stage(&input.config, Unit::Album, &stage).unwrap();
     assert!(stage.join("albums.parquet").is_file());
     let log = fs::read_to_string(stage.join(LOG)).unwrap();
     assert_eq!(
@@ -253,7 +254,9 @@ fn the_stage_leaves_a_table_and_a_private_log() {
     // Too many: no table, but the log says which.
     input.config.max_bad_photos = 0;
     fs::remove_file(stage.join("albums.parquet")).unwrap();
-    let message = ingest_stage(&input.config, &stage).unwrap_err().to_string();
+    let message = ingest_stage(&input.config, Unit::Album, &stage)
+        .unwrap_err()
+        .to_string();
     assert!(
         message.starts_with("more than 0 photos cannot be used: see "),
         "{message}"
