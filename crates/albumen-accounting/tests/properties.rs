@@ -4,6 +4,7 @@ use albumen_accounting::{
     Composition, Event, Guarantee, account, gdp_delta, gdp_epsilon, upper_quantile,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn spread(low: f64, high: f64) -> impl Strategy<Value = f64> {
     (low.ln()..high.ln()).prop_map(f64::exp)
@@ -74,8 +75,19 @@ fn check(events: &[Event], delta: f64) -> Result<Guarantee, TestCaseError> {
     Ok(found)
 }
 
+/// The same cases every time, unless the environment asks for others.
+fn config() -> ProptestConfig {
+    let given = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    ProptestConfig {
+        cases: given("PROPTEST_CASES").unwrap_or(30) as u32,
+        rng_seed: RngSeed::Fixed(given("PROPTEST_RNG_SEED").unwrap_or(1)),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(40), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn bounds_are_tight_and_finite_over_the_whole_space(event in poisson(), delta in spread(1e-12, 0.1)) {

@@ -14,9 +14,8 @@ use super::discretise::Pmf;
 /// 2002, theorem 24.2, with room for mixed radices.
 const LEVEL_ERROR: f64 = 4.0;
 
-/// The central atom is split off where all others together are expected to occur fewer times than
-/// this; beyond, nothing is gained.
-const MAX_SPLIT_EVENTS: f64 = 50.0;
+/// A law's central atom is split off where it holds more than this: the rest is then smaller than it.
+const MIN_CENTRAL: f64 = 0.5;
 
 thread_local! {
     static PLANNER: RefCell<FftPlanner<f64>> = RefCell::new(FftPlanner::new());
@@ -35,7 +34,8 @@ pub(crate) struct Composed {
 /// A law's transform is `c + r`, with `c` the tilted mass at index 0. At small sampling rates `c` is
 /// nearly 1, and powers of the whole would drown the tail in the rounding error of that 1; so the
 /// power is taken as `c^T (1 + expm1(T log1p(r / c)))`, whose error is relative to `r`. Elsewhere `c`
-/// is left in `r`, and the power is the usual one.
+/// is left in `r`, and the power is the usual one. Where all laws are split their atoms' product stays
+/// apart to the end.
 pub(crate) fn convolve(
     parts: &[Part],
     upper: &[Term],
@@ -52,11 +52,7 @@ pub(crate) fn convolve(
             ]
         })
         .collect();
-    let split = [0, 1].iter().all(|&side| {
-        let others = |f: &[Folded; 2]| f[side].steps * (1.0 / f[side].central - 1.0);
-        folded.iter().map(others).sum::<f64>() < MAX_SPLIT_EVENTS
-    });
-    let mut spectrum = Spectrum::new(n, split);
+    let mut spectrum = Spectrum::new(n);
     for laws in &folded {
         spectrum.multiply(laws);
     }
@@ -66,7 +62,8 @@ pub(crate) fn convolve(
 /// The product of the laws' powers so far; index 0 of each pair is the upper law, 1 the lower one.
 struct Spectrum {
     n: usize,
-    split: bool,
+    /// True while every law had its central atom split off.
+    all_split: bool,
     /// Relative rounding error of an FFT of this size.
     unit: f64,
     /// Sums of T log(coefficient), or of T log1p(r / c) where c is split off.
@@ -82,11 +79,11 @@ struct Spectrum {
 }
 
 impl Spectrum {
-    fn new(n: usize, split: bool) -> Self {
+    fn new(n: usize) -> Self {
         let half = n / 2 + 1;
         Self {
             n,
-            split,
+            all_split: true,
             unit: LEVEL_ERROR * f64::EPSILON * (n as f64).log2(),
             exponents: vec![[Complex64::default(); 2]; half],
             log_weights: vec![[0.0; 2]; half],
@@ -99,10 +96,12 @@ impl Spectrum {
     /// Takes in one law.
     fn multiply(&mut self, laws: &[Folded; 2]) {
         let n = self.n;
+        let split = laws.iter().all(|law| law.central > MIN_CENTRAL);
+        self.all_split &= split;
         let mut buffer = vec![Complex64::default(); n];
         for (side, law) in laws.iter().enumerate() {
             for &(index, mass) in &law.masses {
-                if index == 0 && self.split {
+                if index == 0 && split {
                     continue;
                 }
                 let value = &mut buffer[index.rem_euclid(n as i64) as usize];
@@ -117,11 +116,14 @@ impl Spectrum {
         let coefficient_error = self.unit * norm;
         for (side, law) in laws.iter().enumerate() {
             self.absolute[side] += law.steps * coefficient_error;
-            let rounding = if self.split { norm / law.central } else { 1.0 };
+            let rounding = if split {
+                let log = law.central.ln();
+                self.log_central[side] += law.steps * log;
+                norm / law.central - log
+            } else {
+                1.0
+            };
             self.relative[side] += 16.0 * f64::EPSILON * law.steps * rounding;
-            if self.split {
-                self.log_central[side] += law.steps * law.central.ln();
-            }
         }
         let fft = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(n));
         fft.process(&mut buffer);
@@ -131,7 +133,7 @@ impl Spectrum {
             let (z, w) = (buffer[k], buffer[(n - k) % n].conj());
             let pair = [(z + w) * 0.5, (z - w) * Complex64::new(0.0, -0.5)];
             for (side, law) in laws.iter().enumerate() {
-                let (log, modulus) = if self.split {
+                let (log, modulus) = if split {
                     let modulus = (pair[side] + law.central).norm();
                     (log1p(pair[side] / law.central), modulus)
                 } else {
@@ -151,12 +153,12 @@ impl Spectrum {
         let n = self.n;
         let central = self
             .log_central
-            .map(|log| if self.split { log.exp() } else { 0.0 });
+            .map(|log| if self.all_split { log.exp() } else { 0.0 });
         let mut spectrum = vec![Complex64::default(); n];
         for (k, exponents) in self.exponents.iter().enumerate() {
             let [a, b] = [0, 1].map(|side| {
                 let z = exponents[side];
-                if self.split && z.re < 1.0 {
+                if self.all_split && z.re < 1.0 {
                     expm1(z) * central[side]
                 } else {
                     exp(z + self.log_central[side]) - central[side]
