@@ -11,8 +11,8 @@ pub mod embedder;
 pub mod error;
 pub mod facts;
 pub mod illustrate;
-pub mod pickle;
 mod ops;
+pub mod pickle;
 pub mod preprocess;
 pub mod tagger;
 

@@ -108,23 +108,25 @@ impl CustomOp1 for Patches {
         let (k, stride, pad) = (self.k, self.stride, self.k / 2);
         let (oh, ow) = (h.div_ceil(stride), w.div_ceil(stride));
         let mut out = vec![0_f32; c * k * k * oh * ow];
-        out.par_chunks_exact_mut(oh * ow).enumerate().for_each(|(row, patch)| {
-            let (channel, ky, kx) = (row / (k * k), row / k % k, row % k);
-            let plane = &x[channel * h * w..][..h * w];
-            for (oy, line) in patch.chunks_exact_mut(ow).enumerate() {
-                let y = oy * stride + ky;
-                if y < pad || y - pad >= h {
-                    continue;
+        out.par_chunks_exact_mut(oh * ow)
+            .enumerate()
+            .for_each(|(row, patch)| {
+                let (channel, ky, kx) = (row / (k * k), row / k % k, row % k);
+                let plane = &x[channel * h * w..][..h * w];
+                for (oy, line) in patch.chunks_exact_mut(ow).enumerate() {
+                    let y = oy * stride + ky;
+                    if y < pad || y - pad >= h {
+                        continue;
+                    }
+                    let source = &plane[(y - pad) * w..][..w];
+                    // The first output column whose input column, ox * stride + kx - pad, exists.
+                    let first = pad.saturating_sub(kx).div_ceil(stride);
+                    let inside = source[first * stride + kx - pad..].iter().step_by(stride);
+                    for (value, &v) in line[first..].iter_mut().zip(inside) {
+                        *value = v;
+                    }
                 }
-                let source = &plane[(y - pad) * w..][..w];
-                // The first output column whose input column, ox * stride + kx - pad, exists.
-                let first = pad.saturating_sub(kx).div_ceil(stride);
-                let inside = source[first * stride + kx - pad..].iter().step_by(stride);
-                for (value, &v) in line[first..].iter_mut().zip(inside) {
-                    *value = v;
-                }
-            }
-        });
+            });
         Ok((CpuStorage::F32(out), Shape::from((c * k * k, oh * ow))))
     }
 }

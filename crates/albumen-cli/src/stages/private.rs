@@ -164,8 +164,24 @@ impl Runner {
             .context("the ledger does not hold what was released")?
             .event;
         self.keep_adapter(stage, manifest, &layout, &params, event)?;
-        fs::remove_file(&escrow).context("cannot remove the emptied escrow")?;
+        self.empty_escrow(stage)?;
         Ok(())
+    }
+
+    /// Removes what a finished training stage, or one killed at its very end, left in escrow.
+    pub(super) fn empty_escrow(&self, stage: Stage) -> anyhow::Result<()> {
+        let model = match stage {
+            Stage::TrainSummary => Model::Summary,
+            Stage::TrainCaption => Model::Caption,
+            _ => return Ok(()),
+        };
+        let escrow = self.dir.private().join("escrow").join(model.name());
+        match fs::remove_file(&escrow) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", escrow.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes `models/NAME/` whole, then says that the stage is finished.
