@@ -93,7 +93,6 @@ pub(crate) fn caption_albums(
 }
 
 fn decode(path: &Path, orientation: u8, max_pixels: u64) -> Result<RgbImage, CorpusError> {
-    ingest::decode(path, orientation, max_pixels).map_err(|e| CorpusError::PhotoGone {
-        problem: e.to_string(),
-    })
+    ingest::decode(path, orientation, max_pixels)
+        .map_err(|problem| CorpusError::PhotoGone { problem })
 }

@@ -52,7 +52,7 @@ impl<'a> Table<'a> {
         };
         let file = File::open(path).map_err(|e| failed(&e))?;
         let batches = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|b| b.build())
+            .and_then(ParquetRecordBatchReaderBuilder::build)
             .map_err(|e| failed(&e))?
             .collect::<Result<_, _>>()
             .map_err(|e| failed(&e))?;

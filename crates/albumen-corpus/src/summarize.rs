@@ -115,7 +115,7 @@ impl<'a> Summarizer<'a> {
         let options = DecodeOptions {
             batch: self.batch,
             max_new_tokens: self.max_tokens,
-            stop_tokens: self.stop_tokens()?,
+            stop_tokens: self.stop_tokens(),
             sampling: SamplingParams::greedy(),
             seed: 0,
         };
@@ -139,10 +139,10 @@ impl<'a> Summarizer<'a> {
     }
 
     /// Every token that holds a line break, and the end of text: a summary is one line.
-    fn stop_tokens(&self) -> Result<Vec<u32>, CorpusError> {
+    fn stop_tokens(&self) -> Vec<u32> {
         let mut stops = self.tokenizer.newline_ids().to_vec();
         stops.push(self.tokenizer.eos_id());
-        Ok(stops)
+        stops
     }
 }
 
