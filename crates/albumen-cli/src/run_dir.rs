@@ -1,6 +1,7 @@
 //! The run directory: layout, locking, and stages that are written whole or not at all.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -212,7 +213,11 @@ pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A fingerprint of what lies at `path`: names, sizes and times, no contents.

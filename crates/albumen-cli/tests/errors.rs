@@ -1,4 +1,9 @@
 //! What a user sees when something is wrong: message and exit code, held as snapshots.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of tests fails by panicking"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -23,9 +23,22 @@ use crate::models::LanguageModel;
 use crate::progress::Progress;
 use crate::run_dir::Part;
 
+/// The language model with both released adapters.
+struct Adapters {
+    model: Rc<LanguageModel>,
+    layout: LoraLayout,
+    summary: Vec<f32>,
+    caption: Vec<f32>,
+}
+
 impl Runner {
     pub(super) fn generate(&mut self, manifest: StageManifest) -> Outcome {
-        let (model, layout, summary, caption) = self.adapters()?;
+        let Adapters {
+            model,
+            layout,
+            summary,
+            caption,
+        } = self.adapters()?;
         let mut progress = Progress::start("generate");
         let part = Part::start(&self.output(Stage::Generate))?;
         let albums = generate(
@@ -63,12 +76,17 @@ impl Runner {
     }
 
     /// The language model and both adapters, each held against the ledger.
-    fn adapters(&mut self) -> anyhow::Result<(Rc<LanguageModel>, LoraLayout, Vec<f32>, Vec<f32>)> {
+    fn adapters(&mut self) -> anyhow::Result<Adapters> {
         let model = self.models.language_model(&self.config.train.model)?;
         let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
         let summary = self.adapter(Stage::TrainSummary, &layout)?;
         let caption = self.adapter(Stage::TrainCaption, &layout)?;
-        Ok((model, layout, summary, caption))
+        Ok(Adapters {
+            model,
+            layout,
+            summary,
+            caption,
+        })
     }
 
     pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {
