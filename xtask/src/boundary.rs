@@ -45,7 +45,8 @@ fn openings(root: &Path) -> anyhow::Result<Vec<Opening>> {
     for entry in WalkDir::new(root.join("crates")).sort_by_file_name() {
         let entry = entry?;
         let file = entry.path().strip_prefix(root)?.display().to_string();
-        let source = file.contains("/src/") && file.ends_with(".rs");
+        let is_rust = entry.path().extension().is_some_and(|e| e == "rs");
+        let source = file.contains("/src/") && is_rust;
         if source && entry.file_type().is_file() {
             let text = fs::read_to_string(entry.path())?;
             found.extend(in_file(&file, &text).with_context(|| format!("in {file}"))?);

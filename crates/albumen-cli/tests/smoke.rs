@@ -78,19 +78,19 @@ fn run_until(dir: &Path, seen: impl Fn() -> bool) -> bool {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(600);
-    while Instant::now() < deadline {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        if seen() {
+    let deadline = Instant::now() + Duration::from_mins(10);
+    let mut killed = false;
+    while child.try_wait().unwrap().is_none() {
+        killed = seen() || Instant::now() > deadline;
+        if killed {
             child.kill().unwrap();
-            child.wait().unwrap();
-            return true;
+            break;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("the run hangs");
+    child.wait().unwrap();
+    assert!(Instant::now() < deadline, "the run hangs");
+    killed
 }
 
 fn ledger_stages(run: &Path) -> Vec<String> {
