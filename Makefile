@@ -19,12 +19,12 @@ demo: assets ## Set up, then run the main job: runs/quickstart/release and repor
 	$(ALBUMEN) verify runs/quickstart/release
 
 test: assets ## Set up, then run every test
+	cargo test --workspace $(CARGO_FLAGS) --doc
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace $(CARGO_FLAGS) --no-fail-fast; \
 	else \
 	  cargo test --workspace $(CARGO_FLAGS) --no-fail-fast --lib --bins --tests; \
 	fi
-	cargo test --workspace $(CARGO_FLAGS) --doc
 
 check: tools ## Format, lints, licences, docs, layers, generated files
 	cargo fmt --all --check
