@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use albumen_schema::{Config, StageManifest, config::PrivacyConfig};
+use albumen_schema::{Config, StageManifest};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
@@ -107,8 +107,6 @@ impl RunDir {
 
 /// The first part of the configuration that private outputs depend on and that differs.
 fn private_difference(before: &Config, now: &Config) -> Option<&'static str> {
-    // Declared and compared by value: a hash would not say which.
-    let PrivacyConfig { .. } = now.privacy;
     [
         ("[corpus]", before.corpus != now.corpus),
         ("[caption]", before.caption != now.caption),
@@ -133,11 +131,7 @@ impl Part {
         if part.exists() {
             fs::remove_dir_all(&part)?;
         }
-        fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
-        Ok(Self {
-            part,
-            target: target.to_owned(),
-        })
+        Self::resume(target)
     }
 
     /// Goes on with an unfinished try, for stages that can.
