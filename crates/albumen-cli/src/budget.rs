@@ -1,5 +1,7 @@
 //! The budget of a run: solved from the configuration alone, before any data is read.
 
+mod releases;
+
 use albumen_accounting::{Event, Guarantee, Ledger, Part, account, calibrate};
 use albumen_dp::{Clipping, Plan};
 use albumen_schema::Config;
@@ -8,15 +10,19 @@ use anyhow::{bail, ensure};
 
 use crate::failure::{Failure, Outcome};
 
+pub(crate) use releases::NamedEvent;
+
 /// Stabiliser of normalised gradients (Bu et al. 2023, section 4).
 const GAMMA: f64 = 0.01;
 
-/// Both models' plans and the guarantee that they give together.
+/// Both models' plans, the one-shot releases, and the guarantee that they give together.
 pub(crate) struct Budget {
     /// The summary model.
     pub(crate) summary: Plan,
     /// The caption model.
     pub(crate) caption: Plan,
+    /// What is released beside the models, charged as it is; the models share what it leaves.
+    pub(crate) releases: Vec<NamedEvent>,
     /// The whole.
     pub(crate) total: Guarantee,
     /// What was asked for.
@@ -25,7 +31,8 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Solves for the noise of both models that meets the configured (epsilon, delta).
+    /// Solves for the noise of both models that, with the one-shot releases, meets the configured
+    /// (epsilon, delta).
     ///
     /// The split is by what each model would spend alone: the summary model's epsilon on its own is
     /// to the caption model's as `summary_share` is to the rest.
@@ -38,7 +45,9 @@ impl Budget {
             share,
         };
         let parts = [part(s, p.summary_share), part(c, 1.0 - p.summary_share)];
-        let solved = calibrate(&parts, &[], p.epsilon, p.delta).map_err(Failure::usage)?;
+        let releases = releases::configured(config);
+        let mut events: Vec<Event> = releases.iter().map(|r| r.event.clone()).collect();
+        let solved = calibrate(&parts, &events, p.epsilon, p.delta).map_err(Failure::usage)?;
         let noise = &solved.noise_multipliers;
         let plan = |t: &ModelTraining, noise_multiplier| Plan {
             unit: p.unit,
@@ -58,30 +67,32 @@ impl Budget {
         let (summary, caption) = (plan(s, noise[0]), plan(c, noise[1]));
         summary.validate()?;
         caption.validate()?;
-        let total = account(&[summary.event(), caption.event()], p.delta)?;
+        events.extend([summary.event(), caption.event()]);
+        let total = account(&events, p.delta)?;
         ensure_met(total.epsilon, p.epsilon)?;
         Ok(Self {
             summary,
             caption,
+            releases,
             total,
             asked_epsilon: p.epsilon,
             delta: p.delta,
         })
     }
 
-    /// Fails where training by `plan` would spend more than was asked for, with what the ledger
+    /// Fails where a release at this price would spend more than was asked for, with what the ledger
     /// already holds counted in.
-    pub(crate) fn check_remaining(&self, ledger: &Ledger, plan: &Plan) -> anyhow::Result<()> {
+    pub(crate) fn check_remaining(&self, ledger: &Ledger, event: Event) -> anyhow::Result<()> {
         let mut events: Vec<Event> = ledger.events();
         let spent = account(&events, self.delta)?.epsilon;
-        events.push(plan.event());
+        events.push(event);
         let then = account(&events, self.delta)?.epsilon;
         if then <= self.asked_epsilon {
             return Ok(());
         }
         bail!(
-            "training would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
-             hint: a trained model is paid for once and for all; to train again on these albums use \
+            "this release would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
+             hint: a release is paid for once and for all; to train again on these albums use \
              another --out, and count both runs",
             self.asked_epsilon
         )

@@ -5,7 +5,7 @@ use albumen_dp::Plan;
 use serde_json::{Value, json};
 
 use crate::args::PlanArgs;
-use crate::budget::Budget;
+use crate::budget::{Budget, NamedEvent};
 use crate::command::read_config;
 use crate::failure::Outcome;
 use crate::progress::{print_json, print_text};
@@ -20,8 +20,11 @@ pub(crate) fn plan(args: &PlanArgs) -> Outcome {
         .iter()
         .map(|(name, plan)| Ok((*name, *plan, account(&[plan.event()], delta)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let releases = (budget.releases.iter())
+        .map(|r| Ok((r, account(std::slice::from_ref(&r.event), delta)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     if args.json {
-        print_json(&as_json(&budget, &alone));
+        print_json(&as_json(&budget, &alone, &releases));
         return Ok(());
     }
     let p = &config.privacy;
@@ -40,6 +43,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Outcome {
             guarantee.epsilon
         ));
     }
+    for (release, guarantee) in &releases {
+        print_text(&format!("{:<46} {:.4}", release.stage, guarantee.epsilon));
+    }
     print_text(&format!(
         "\ntotal      epsilon {:.4} (at least {:.4}; by Renyi accounting {:.4})",
         budget.total.epsilon, budget.total.epsilon_lower, budget.total.epsilon_rdp
@@ -47,7 +53,14 @@ pub(crate) fn plan(args: &PlanArgs) -> Outcome {
     Ok(())
 }
 
-fn as_json(budget: &Budget, alone: &[(&str, &Plan, Guarantee)]) -> Value {
+fn as_json(
+    budget: &Budget,
+    alone: &[(&str, &Plan, Guarantee)],
+    releases: &[(&NamedEvent, Guarantee)],
+) -> Value {
+    let releases: Vec<Value> = (releases.iter())
+        .map(|(r, alone)| json!({"stage": r.stage, "event": r.event, "epsilon": alone.epsilon}))
+        .collect();
     let models: serde_json::Map<String, Value> = alone
         .iter()
         .map(|(name, plan, guarantee)| {
@@ -69,5 +82,6 @@ fn as_json(budget: &Budget, alone: &[(&str, &Plan, Guarantee)]) -> Value {
         "epsilon_rdp": budget.total.epsilon_rdp,
         "delta": budget.total.delta,
         "models": models,
+        "releases": releases,
     })
 }

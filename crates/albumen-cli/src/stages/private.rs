@@ -111,7 +111,7 @@ impl Runner {
             ));
             decode_f32(&bytes).context("the model in escrow is cut short")?
         } else {
-            self.budget.check_remaining(&ledger, &plan)?;
+            self.budget.check_remaining(&ledger, plan.event())?;
             let mut progress = Progress::start(stage.name());
             let texts = load_texts(
                 &self.output(Stage::Caption).join("captions.parquet"),
