@@ -76,6 +76,11 @@ pub enum LmError {
         /// The model's limit.
         max_position: usize,
     },
+    /// The device refused, or ran out of memory.
+    #[error(
+        "the device refused: {0}; where memory is short, lower `micro_batch_tokens` or take a smaller model"
+    )]
+    Device(#[from] candle_core::Error),
     /// Cached states that do not belong to the sequence or the adapter.
     #[error("cached states: {0}; compute them again with `Lm::prefix_states`")]
     States(String),

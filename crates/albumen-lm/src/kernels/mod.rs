@@ -1,6 +1,7 @@
 //! Numeric kernels with their backward, behind one trait; the schedule over them is in
 //! `crate::model` and `crate::gradient`.
 
+pub mod candle;
 pub mod cpu;
 pub mod rope;
 
@@ -10,6 +11,7 @@ use crate::config::Activation;
 use crate::error::LmError;
 use crate::lora::Site;
 
+pub use candle::Candle;
 pub use cpu::Cpu;
 
 /// The number format of products with frozen weights. Everything else is f32.

@@ -7,6 +7,8 @@
     reason = "tests may"
 )]
 
+pub(crate) mod reference;
+
 use std::path::{Path, PathBuf};
 
 use albumen_lm::weights::LoadError;

@@ -179,6 +179,9 @@ pub(crate) fn gradients(
     }
     parts.into_par_iter().for_each(|Part { rows, block, to }| {
         let (n, first) = (rows.len(), rows.start);
+        if n == 0 {
+            return to.fill(0.0);
+        }
         let Some(i) = block else {
             let du = View::new(&du[first * w..], n, w, w);
             let x = View::new(&x[first * site.input..], n, site.input, site.input);

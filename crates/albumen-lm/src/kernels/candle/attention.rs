@@ -1,0 +1,280 @@
+//! Attention of packed sequences, forward and backward, as masked batched products.
+//!
+//! Shapes: b sequences of a batch padded to l rows, h query and kv key heads of width d; a piece of
+//! s queries sees the first t rows. Query heads that share a key head are stacked, (b, kv, h/kv s,
+//! d), so that keys and values are never repeated.
+
+use std::ops::Range;
+
+use candle_core::{D, Device, Tensor};
+
+use super::batches::{Batch, batches, order};
+use crate::error::LmError;
+use crate::kernels::{AttentionShape, PackedRun};
+
+/// Queries `start..start + len` of each sequence of a batch.
+struct Piece {
+    start: usize,
+    len: usize,
+    /// (b, 1, len, start + len): 0 where the query sees the key, else minus infinity.
+    mask: Tensor,
+}
+
+/// How the sequences of a micro-batch are batched and what each of their tokens sees.
+pub(super) struct AttentionPlan {
+    batches: Vec<(Batch, Vec<Piece>)>,
+    /// Where each packed row is among the batches' rows.
+    order: Option<Tensor>,
+}
+
+impl AttentionPlan {
+    pub(super) fn new(
+        runs: &[PackedRun],
+        heads: usize,
+        window: Option<usize>,
+        scores_at_once: usize,
+        device: &Device,
+    ) -> Result<Self, LmError> {
+        let sequences: Vec<&[PackedRun]> = runs.chunk_by(|a, b| a.origin == b.origin).collect();
+        let ranges: Vec<Range<usize>> = sequences
+            .iter()
+            .map(|runs| runs[0].origin..runs[0].origin + runs.iter().map(|r| r.len).sum::<usize>())
+            .collect();
+        let rows = ranges.last().map_or(0, |r| r.end);
+        let mut plan = Self {
+            batches: Vec::new(),
+            order: None,
+        };
+        let (mut places, mut place) = (vec![0; rows], 0);
+        for batch in split(&ranges, heads, scores_at_once, device)? {
+            // More than one piece only where a single sequence is too long.
+            let most = scores_at_once / (batch.count * heads * batch.len);
+            let rows_at_once = most.clamp(1, batch.len);
+            let mut pieces = Vec::new();
+            for start in (0..batch.len).step_by(rows_at_once) {
+                let len = rows_at_once.min(batch.len - start);
+                let members = batch.members.iter().map(|&m| sequences[m]);
+                let mask = mask(members, start, len, window);
+                let mask = Tensor::from_vec(mask, (batch.count, 1, len, start + len), device)?;
+                pieces.push(Piece { start, len, mask });
+            }
+            for &m in &batch.members {
+                for (i, row) in ranges[m].clone().enumerate() {
+                    places[row] = (place + i) as u32;
+                }
+                place += batch.len;
+            }
+            plan.batches.push((batch, pieces));
+        }
+        // Padding shifts rows, so rows in order and as many as there are places mean no padding.
+        if place != rows || places.iter().enumerate().any(|(i, &p)| i as u32 != p) {
+            plan.order = order(&places, device)?.or(Some(Tensor::arange(0, rows as u32, device)?));
+        }
+        Ok(plan)
+    }
+
+    /// The batches' results, (b l, c) each, as packed rows.
+    fn packed(&self, results: &[Tensor]) -> Result<Tensor, LmError> {
+        let all = Tensor::cat(results, 0)?;
+        match &self.order {
+            Some(order) => Ok(all.index_select(order, 0)?),
+            None => Ok(all),
+        }
+    }
+}
+
+/// Batches of so few sequences that their scores fit, one at least.
+fn split(
+    sequences: &[Range<usize>],
+    heads: usize,
+    scores_at_once: usize,
+    device: &Device,
+) -> Result<Vec<Batch>, LmError> {
+    let mut fitting = Vec::new();
+    for batch in batches(sequences, device)? {
+        let most = (scores_at_once / (heads * batch.len * batch.len)).max(1);
+        if batch.count <= most {
+            fitting.push(batch);
+            continue;
+        }
+        for members in batch.members.chunks(most) {
+            fitting.push(Batch::new(members.to_vec(), sequences, device)?);
+        }
+    }
+    Ok(fitting)
+}
+
+/// The masks of queries `start..start + len` of some sequences, one after the other.
+fn mask<'a>(
+    sequences: impl Iterator<Item = &'a [PackedRun]>,
+    start: usize,
+    len: usize,
+    window: Option<usize>,
+) -> Vec<f32> {
+    let keys = start + len;
+    let mut mask = Vec::new();
+    for runs in sequences {
+        for query in start..keys {
+            let row = mask.len();
+            mask.resize(row + keys, f32::NEG_INFINITY);
+            // Padding sees what the sequence's first row sees: itself.
+            let (run, query) = runs
+                .iter()
+                .map(|run| (run, run.start - run.origin))
+                .find(|(run, first)| (*first..first + run.len).contains(&query))
+                .map_or((&runs[0], 0), |(run, _)| (run, query));
+            let first = run.start - run.origin;
+            let position = run.context + query - first;
+            let oldest = window.map_or(0, |w| (position + 1).saturating_sub(w));
+            let (before, own) = (oldest..run.context, oldest.max(run.context)..position + 1);
+            for key in before.chain(own.start - run.context + first..own.end - run.context + first)
+            {
+                mask[row + key] = 0.0;
+            }
+        }
+    }
+    mask
+}
+
+/// Columns of packed rows in a batch, heads `first..first + count`, as (b, count, l, d).
+fn heads(
+    x: &Tensor,
+    first: usize,
+    count: usize,
+    shape: &AttentionShape,
+) -> Result<Tensor, LmError> {
+    let ((b, l, _), d) = (x.dims3()?, shape.head_dim);
+    let x = x.narrow(2, first * d, count * d)?.contiguous()?;
+    Ok(x.reshape((b, l, count, d))?.transpose(1, 2)?.contiguous()?)
+}
+
+/// A piece's queries (or what has their shape) by key head: (b, kv, h/kv s, d).
+fn piece_of(x: &Tensor, piece: &Piece, shape: &AttentionShape) -> Result<Tensor, LmError> {
+    let (b, h, _, d) = x.dims4()?;
+    let x = x.narrow(2, piece.start, piece.len)?.contiguous()?;
+    let stacked = h / shape.kv_heads * piece.len;
+    Ok(x.reshape((b, shape.kv_heads, stacked, d))?)
+}
+
+/// The keys (or values) that a piece's queries may see, (b, kv, t, d).
+fn seen(x: &Tensor, piece: &Piece) -> Result<Tensor, LmError> {
+    Ok(x.narrow(2, 0, piece.start + piece.len)?.contiguous()?)
+}
+
+/// Scores (b, h, s, t): capped, not yet masked.
+fn scores(
+    q: &Tensor,
+    k: &Tensor,
+    piece: &Piece,
+    shape: &AttentionShape,
+) -> Result<Tensor, LmError> {
+    let (b, t) = (q.dim(0)?, piece.start + piece.len);
+    let s = (q.matmul(&k.transpose(2, 3)?)? * f64::from(shape.scale))?;
+    let s = s.reshape((b, shape.heads, piece.len, t))?;
+    match shape.soft_cap.map(f64::from) {
+        Some(c) => Ok(((s / c)?.tanh()? * c)?),
+        None => Ok(s),
+    }
+}
+
+/// By key head: (b, h, s, t) to (b, kv, h/kv s, t).
+fn stacked(x: &Tensor, shape: &AttentionShape) -> Result<Tensor, LmError> {
+    let (b, h, s, t) = x.dims4()?;
+    Ok(x.reshape((b, shape.kv_heads, h / shape.kv_heads * s, t))?)
+}
+
+/// (b, n, l, d) to (b, l, n d).
+fn by_row(x: &Tensor) -> Result<Tensor, LmError> {
+    let (b, n, l, d) = x.dims4()?;
+    Ok(x.transpose(1, 2)?.contiguous()?.reshape((b, l, n * d))?)
+}
+
+/// See `Kernels::attention`. The logs come as one row, in the order in which `backward` reads them.
+pub(super) fn forward(
+    qkv: &Tensor,
+    shape: &AttentionShape,
+    plan: &AttentionPlan,
+) -> Result<(Tensor, Tensor), LmError> {
+    let (h, kv, d) = (shape.heads, shape.kv_heads, shape.head_dim);
+    let (mut outputs, mut logs) = (Vec::new(), Vec::new());
+    for (batch, pieces) in &plan.batches {
+        let x = batch.take(qkv)?; // (b, l, (h + 2 kv) d)
+        let (q, k, v) = (
+            heads(&x, 0, h, shape)?,
+            heads(&x, h, kv, shape)?,
+            heads(&x, h + kv, kv, shape)?,
+        );
+        let mut y = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
+            let s = scores(&piece_of(&q, piece, shape)?, &k, piece, shape)?;
+            let s = s.broadcast_add(&piece.mask)?;
+            let m = s.max_keepdim(D::Minus1)?;
+            let e = s.broadcast_sub(&m)?.exp()?;
+            let sum = e.sum_keepdim(D::Minus1)?; // (b, h, s, 1)
+            logs.push((sum.log()? + m)?.flatten_all()?);
+            let p = e.broadcast_div(&sum)?;
+            let out = stacked(&p, shape)?.matmul(&v)?; // (b, kv, h/kv s, d)
+            y.push(out.reshape((batch.count, h, piece.len, d))?);
+        }
+        let y = by_row(&Tensor::cat(&y, 2)?)?; // (b, l, h d)
+        outputs.push(y.flatten_to(1)?);
+    }
+    let logs = Tensor::cat(&logs, 0)?.unsqueeze(0)?;
+    Ok((plan.packed(&outputs)?, logs))
+}
+
+/// See `Kernels::attention_backward`. Names as in Dao et al. 2022, appendix B.4: with p the
+/// probabilities, `dp = dy v^T`, `ds = p (dp - sum(p dp))`.
+pub(super) fn backward(
+    qkv: &Tensor,
+    log_sum: &Tensor,
+    g: &Tensor,
+    shape: &AttentionShape,
+    plan: &AttentionPlan,
+) -> Result<Tensor, LmError> {
+    let (h, kv, d) = (shape.heads, shape.kv_heads, shape.head_dim);
+    let (mut gradients, mut logs_read) = (Vec::new(), 0);
+    let log_sum = log_sum.flatten_all()?;
+    for (batch, pieces) in &plan.batches {
+        let (b, l) = (batch.count, batch.len);
+        let x = batch.take(qkv)?;
+        let (q, k, v) = (
+            heads(&x, 0, h, shape)?,
+            heads(&x, h, kv, shape)?,
+            heads(&x, h + kv, kv, shape)?,
+        );
+        // Padding must give keys and values nothing.
+        let dy = heads(&batch.take_zero_padded(g)?, 0, h, shape)?;
+        let mut dq = Vec::with_capacity(pieces.len());
+        let (mut dk, mut dv) = (k.zeros_like()?, v.zeros_like()?);
+        for piece in pieces {
+            let (s, t) = (piece.len, piece.start + piece.len);
+            let (q, dy) = (piece_of(&q, piece, shape)?, piece_of(&dy, piece, shape)?);
+            let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
+            let capped = scores(&q, &k, piece, shape)?; // (b, h, s, t)
+            let log = log_sum.narrow(0, logs_read, b * h * s)?;
+            logs_read += b * h * s;
+            let p = capped.broadcast_add(&piece.mask)?;
+            let p = p.broadcast_sub(&log.reshape((b, h, s, 1))?)?.exp()?;
+            let dp = dy.matmul(&v.transpose(2, 3)?)?.reshape((b, h, s, t))?;
+            let inner = (&p * &dp)?.sum_keepdim(D::Minus1)?;
+            let mut ds = (&p * dp.broadcast_sub(&inner)?)?;
+            if let Some(c) = shape.soft_cap.map(f64::from) {
+                // c tanh(x / c) has the slope 1 - (its value / c)^2.
+                ds = (ds * (1.0 - (capped / c)?.sqr()?)?)?;
+            }
+            let ds = stacked(&(ds * f64::from(shape.scale))?, shape)?;
+            let p = stacked(&p, shape)?;
+            dq.push(ds.matmul(&k)?.reshape((b, h, s, d))?);
+            let below = l - t;
+            let add = |sum: Tensor, part: Tensor| sum + part.pad_with_zeros(2, 0, below)?;
+            dk = add(dk, ds.transpose(2, 3)?.contiguous()?.matmul(&q)?)?;
+            dv = add(dv, p.transpose(2, 3)?.contiguous()?.matmul(&dy)?)?;
+        }
+        let dq = Tensor::cat(&dq, 2)?;
+        let all = [by_row(&dq)?, by_row(&dk)?, by_row(&dv)?];
+        gradients.push(Tensor::cat(&all, 2)?.flatten_to(1)?);
+    }
+    plan.packed(&gradients)
+}
