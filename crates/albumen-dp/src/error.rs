@@ -30,6 +30,17 @@ pub enum DpError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A checkpoint could not be written or read; nothing was released.
+    #[error("checkpoint {path}: {source}; check that the disk has room and private/ is writable")]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A training that has drawn samples cannot become another one.
+    #[error("the training has begun; restore a checkpoint before its first sample")]
+    Started,
     /// The ledger is about other units than the release.
     #[error(
         "the ledger's unit is {ledger} declared, the release's {release}; charge a release to its own run's ledger"

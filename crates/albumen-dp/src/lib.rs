@@ -32,6 +32,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod checkpoint;
 mod clip;
 mod error;
 mod noise;
@@ -48,7 +49,7 @@ mod training;
 pub use clip::{BatchMetrics, ClippedSum};
 pub use error::DpError;
 pub use oneshot::OneShot;
-pub use optimizer::{Decay, Optimizer, Rule, Schedule};
+pub use optimizer::{Decay, Optimizer, OptimizerState, Rule, Schedule};
 pub use plan::{Clipping, Plan};
 pub use randomness::Randomness;
 pub use released::{Released, decode_f32, encode_f32, recover};

@@ -35,6 +35,16 @@ pub enum Rule {
         /// Added to the root of the second moment.
         epsilon: f64,
     },
+    /// DP-AdamBC (Tang et al. 2024, AAAI 38, algorithm 1): Adam whose second moment is freed of the
+    /// variance that the privacy noise brought into it.
+    AdamBc {
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// The corrected second moment counts as at least this, in squared gradient units.
+        floor: f64,
+    },
 }
 
 /// The learning rate over the steps.
@@ -129,6 +139,8 @@ impl Optimizer {
                 "from 0 to below 1",
             )
         };
+        let above_zero =
+            |name, value: f64| check(name, value, value > 0.0 && value.is_finite(), "above 0");
         match self.rule {
             Rule::Sgd { momentum } => below_one("momentum", momentum)?,
             Rule::Adam {
@@ -138,21 +150,20 @@ impl Optimizer {
             } => {
                 below_one("beta1", beta1)?;
                 below_one("beta2", beta2)?;
-                check(
-                    "epsilon",
-                    epsilon,
-                    epsilon > 0.0 && epsilon.is_finite(),
-                    "above 0",
-                )?;
+                above_zero("epsilon", epsilon)?;
+            }
+            Rule::AdamBc {
+                beta1,
+                beta2,
+                floor,
+            } => {
+                below_one("beta1", beta1)?;
+                below_one("beta2", beta2)?;
+                above_zero("floor", floor)?;
             }
         }
         let peak = self.schedule.peak;
-        check(
-            "learning rate",
-            peak,
-            peak > 0.0 && peak.is_finite(),
-            "above 0",
-        )?;
+        above_zero("learning rate", peak)?;
         match self.schedule.decay {
             Decay::Constant => {}
             Decay::Cosine { final_fraction } | Decay::Linear { final_fraction } => check(
@@ -174,8 +185,9 @@ impl Optimizer {
     }
 }
 
-/// Parameters and moments; sees only noised sums.
-pub(crate) struct State {
+/// Parameters and moments of an [`Optimizer`]. In a private training it lives inside
+/// [`crate::DpTraining`] and sees only noised sums; a public one may hold its own.
+pub struct OptimizerState {
     optimizer: Optimizer,
     params: Vec<f32>,
     first: Vec<f32>,
@@ -183,27 +195,31 @@ pub(crate) struct State {
     average: Option<Vec<f32>>,
 }
 
-impl State {
-    pub(crate) fn new(optimizer: Optimizer, initial: Vec<f32>) -> Self {
+impl OptimizerState {
+    /// The state before the first step, from `initial` (`[dimension]`) parameters.
+    pub fn new(optimizer: Optimizer, initial: Vec<f32>) -> Self {
         let d = initial.len();
-        let adam = matches!(optimizer.rule, Rule::Adam { .. });
+        let adaptive = !matches!(optimizer.rule, Rule::Sgd { .. });
         Self {
             optimizer,
             first: vec![0.0; d],
-            second: vec![0.0; if adam { d } else { 0 }],
+            second: vec![0.0; if adaptive { d } else { 0 }],
             average: optimizer.ema_decay.map(|_| initial.clone()),
             params: initial,
         }
     }
 
-    pub(crate) fn params(&self) -> &[f32] {
+    /// The current parameters (`[dimension]`).
+    pub fn params(&self) -> &[f32] {
         &self.params
     }
 
-    /// One step with a noisy mean gradient (`[dimension]`); `step` counts from 0.
-    pub(crate) fn apply(&mut self, gradient: &[f32], step: u64, steps: u64) {
+    /// One step with a mean gradient (`[dimension]`) in which noise of this variance lies; `step`
+    /// counts from 0.
+    pub fn apply(&mut self, gradient: &[f32], noise_variance: f64, step: u64, steps: u64) {
         let rate = self.optimizer.schedule.learning_rate(step, steps);
         let keep = (1.0 - rate * self.optimizer.weight_decay) as f32;
+        let t = (step + 1) as f64;
         match self.optimizer.rule {
             Rule::Sgd { momentum } => {
                 let (rate, momentum) = (rate as f32, momentum as f32);
@@ -217,21 +233,24 @@ impl State {
                 beta2,
                 epsilon,
             } => {
-                let t = (step + 1) as f64;
-                let rate = (rate / (1.0 - beta1.powf(t))) as f32;
-                let correction = (1.0 / (1.0 - beta2.powf(t))) as f32;
-                let (b1, b2, epsilon) = (beta1 as f32, beta2 as f32, epsilon as f32);
-                let moments = self.first.iter_mut().zip(&mut self.second);
-                for ((p, (m, v)), &g) in self.params.iter_mut().zip(moments).zip(gradient) {
-                    *m = b1 * *m + (1.0 - b1) * g;
-                    *v = b2 * *v + (1.0 - b2) * g * g;
-                    *p = keep * *p - rate * *m / ((*v * correction).sqrt() + epsilon);
-                }
+                let epsilon = epsilon as f32;
+                self.adam(gradient, t, (rate, keep), (beta1, beta2), |v| {
+                    v.sqrt() + epsilon
+                });
+            }
+            Rule::AdamBc {
+                beta1,
+                beta2,
+                floor,
+            } => {
+                let (variance, floor) = (noise_variance as f32, floor as f32);
+                self.adam(gradient, t, (rate, keep), (beta1, beta2), |v| {
+                    (v - variance).max(floor).sqrt()
+                });
             }
         }
         if let (Some(average), Some(decay)) = (&mut self.average, self.optimizer.ema_decay) {
             // The first steps count fully, so that the average does not remember the start.
-            let t = (step + 1) as f64;
             let decay = decay.min(t / (t + 10.0)) as f32;
             for (a, &p) in average.iter_mut().zip(&self.params) {
                 *a = decay * *a + (1.0 - decay) * p;
@@ -239,7 +258,50 @@ impl State {
         }
     }
 
-    pub(crate) fn into_released(self) -> Vec<f32> {
+    /// Adam's moments and update; `divisor` of the bias-corrected second moment.
+    fn adam(
+        &mut self,
+        gradient: &[f32],
+        t: f64,
+        (rate, keep): (f64, f32),
+        (beta1, beta2): (f64, f64),
+        divisor: impl Fn(f32) -> f32,
+    ) {
+        let rate = (rate / (1.0 - beta1.powf(t))) as f32;
+        let correction = (1.0 / (1.0 - beta2.powf(t))) as f32;
+        let (b1, b2) = (beta1 as f32, beta2 as f32);
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        for ((p, (m, v)), &g) in self.params.iter_mut().zip(moments).zip(gradient) {
+            *m = b1 * *m + (1.0 - b1) * g;
+            *v = b2 * *v + (1.0 - b2) * g * g;
+            *p = keep * *p - rate * *m / divisor(*v * correction);
+        }
+    }
+
+    /// The parameters to use: the average where one is kept.
+    pub fn into_params(self) -> Vec<f32> {
         self.average.unwrap_or(self.params)
+    }
+
+    /// Everything that the next step depends on.
+    pub(crate) fn arrays(&self) -> impl Iterator<Item = &Vec<f32>> {
+        [&self.params, &self.first, &self.second]
+            .into_iter()
+            .chain(&self.average)
+    }
+
+    /// Sets what [`OptimizerState::arrays`] gave, end to end; false where the length differs.
+    pub(crate) fn set_arrays(&mut self, mut values: &[f32]) -> bool {
+        let total: usize = self.arrays().map(Vec::len).sum();
+        if values.len() != total {
+            return false;
+        }
+        let arrays = [&mut self.params, &mut self.first, &mut self.second];
+        for array in arrays.into_iter().chain(&mut self.average) {
+            let (now, rest) = values.split_at(array.len());
+            array.copy_from_slice(now);
+            values = rest;
+        }
+        true
     }
 }

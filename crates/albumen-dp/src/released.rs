@@ -88,7 +88,7 @@ impl<T> Released<T> {
     ) -> Result<T, DpError> {
         self.scope.check(ledger)?;
         let bytes = encode(&self.value);
-        write_escrow(escrow, &bytes).map_err(|source| DpError::Escrow {
+        write_private(escrow, &bytes).map_err(|source| DpError::Escrow {
             path: escrow.to_owned(),
             source,
         })?;
@@ -153,7 +153,8 @@ pub fn decode_f32(bytes: &[u8]) -> Option<Vec<f32>> {
         .then(|| chunks.iter().map(|&c| f32::from_le_bytes(c)).collect())
 }
 
-fn write_escrow(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file that only its owner may read, on disk when this returns.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // A file of an earlier run may have another mode: it is never reused.
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),

@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::checkpoint::identity;
 use crate::noise::LatticeGaussian;
-use crate::optimizer::State;
+use crate::optimizer::OptimizerState;
 use crate::released::Scope;
 use crate::sampler::PoissonSampler;
 use crate::{ClippedSum, DpError, Optimizer, Plan, Randomness, Released, Sensitive};
@@ -23,14 +24,16 @@ use crate::{ClippedSum, DpError, Optimizer, Plan, Randomness, Released, Sensitiv
 /// Abadi et al. 2016, algorithm 1. Proof notes: proofs/sampling.md, clipping.md, noise.md.
 pub struct DpTraining {
     plan: Plan,
-    state: State,
+    pub(crate) state: OptimizerState,
     sampler: PoissonSampler,
     noise: LatticeGaussian,
     unit_count: Sensitive<usize>,
-    insecure: bool,
-    sampled: u64,
-    updated: u64,
-    identity: u64,
+    pub(crate) insecure: bool,
+    pub(crate) sampled: u64,
+    pub(crate) updated: u64,
+    /// Of what the steps depend on but the data; see `checkpoint`.
+    pub(crate) identity: String,
+    number: u64,
 }
 
 /// One step's Poisson sample of the units; it is used up by exactly one noisy step.
@@ -79,12 +82,13 @@ impl DpTraining {
         Ok(Self {
             sampler: PoissonSampler::new(plan.sampling_rate(), randomness)?,
             noise: LatticeGaussian::new(plan.noise_multiplier, randomness)?,
-            state: State::new(optimizer, initial),
+            identity: identity(&plan, &optimizer, &initial),
+            state: OptimizerState::new(optimizer, initial),
             unit_count,
             insecure: randomness.is_insecure(),
             sampled: 0,
             updated: 0,
-            identity: TRAININGS.fetch_add(1, Ordering::Relaxed),
+            number: TRAININGS.fetch_add(1, Ordering::Relaxed),
             plan,
         })
     }
@@ -149,7 +153,14 @@ impl DpTraining {
             / f64::from(1_u32 << crate::clip::LATTICE_BITS)
             / self.plan.expected_batch as f64;
         let gradient: Vec<f32> = noised.iter().map(|&n| (n as f64 * scale) as f32).collect();
-        self.state.apply(&gradient, self.updated, self.plan.steps);
+        let deviation = self.plan.noise_multiplier * self.plan.clipping.norm()
+            / self.plan.expected_batch as f64;
+        self.state.apply(
+            &gradient,
+            deviation * deviation,
+            self.updated,
+            self.plan.steps,
+        );
         self.updated += 1;
         Ok(())
     }
@@ -186,11 +197,11 @@ impl DpTraining {
             insecure: self.insecure,
         };
         let event = self.plan.event();
-        Ok(Released::new(self.state.into_released(), event, scope))
+        Ok(Released::new(self.state.into_params(), event, scope))
     }
 
     /// Identifies the open step among all steps of all trainings of this process.
     fn ticket(&self) -> u64 {
-        (self.identity << 40) | self.sampled
+        (self.number << 40) | self.sampled
     }
 }

@@ -10,4 +10,4 @@ mod training;
 
 pub use error::TrainError;
 pub use sequences::{Lengths, Model};
-pub use training::{Engine, StepProgress, check_released, train};
+pub use training::{Checkpoints, Engine, StepProgress, check_released, train};

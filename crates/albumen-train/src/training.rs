@@ -1,5 +1,8 @@
 //! The private training loop.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use albumen_corpus::UnitTexts;
 use albumen_dp::{DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
 use albumen_lm::tokenizer::Tokenizer;
@@ -25,6 +28,17 @@ pub struct Engine<'a> {
     pub lengths: Lengths,
     /// Whether the hidden states below the adapted layers are computed once and kept.
     pub cache_activations: bool,
+}
+
+/// Where and how often a training leaves its state, so that a killed one need not begin again.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoints<'a> {
+    /// A file under `private/`.
+    pub path: &'a Path,
+    /// Names everything else that the steps depend on: inputs, the ledger's head.
+    pub context: &'a str,
+    /// Least time between two; zero for one after each step.
+    pub every: Duration,
 }
 
 /// How far training is. Counts steps only: nothing here depends on the corpus.
@@ -73,6 +87,7 @@ pub fn train(
     initial: Vec<f32>,
     units: &Sensitive<Vec<UnitTexts>>,
     randomness: Randomness,
+    checkpoints: &Checkpoints<'_>,
     progress: &mut dyn FnMut(StepProgress),
 ) -> Result<Released<Vec<f32>>, TrainError> {
     let (lm, layout) = (engine.lm, engine.layout);
@@ -86,7 +101,8 @@ pub fn train(
     let count = Sensitive::new(units.sequences.len());
 
     let mut training = DpTraining::begin(plan, optimizer, initial, &count, randomness)?;
-    let mut step = 0;
+    training.restore(checkpoints.path, checkpoints.context)?;
+    let mut saved = Instant::now();
     while let Some(batch) = training.sample()? {
         let mut sum = training.clipped_sum(&batch);
         let adapter = Adapter {
@@ -116,7 +132,11 @@ pub fn train(
         )?;
         refused?;
         training.update(batch, sum)?;
-        step += 1;
+        if saved.elapsed() >= checkpoints.every {
+            training.checkpoint(checkpoints.path, checkpoints.context)?;
+            saved = Instant::now();
+        }
+        let step = training.steps_taken();
         progress(StepProgress { step, steps });
     }
 
