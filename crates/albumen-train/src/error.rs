@@ -1,5 +1,7 @@
 //! What can go wrong in training.
 
+use std::path::PathBuf;
+
 /// Errors of training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -9,6 +11,19 @@ pub enum TrainError {
     /// The language model.
     #[error(transparent)]
     LanguageModel(#[from] albumen_lm::LmError),
+    /// The public albums cannot be read.
+    #[error(
+        "{path}{}: {problem}\n  hint: a line is {{\"album_id\": \"...\", \"summary\": \"...\", \"photos\": [{{\"caption\": \"...\"}}]}}",
+        if *.line == 0 { String::new() } else { format!(":{}", .line) }
+    )]
+    PublicAlbums {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; 0 for the whole file.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// The trained parameters are not numbers.
     #[error(
         "the trained adapter holds values that are not finite\n  hint: the run is paid for; use another --out with a lower learning_rate in [train.{model}]"

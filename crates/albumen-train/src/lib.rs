@@ -5,9 +5,11 @@
 //! touches privacy is done by [`albumen_dp`]; everything that touches the model by [`albumen_lm`].
 
 mod error;
+mod public;
 mod sequences;
 mod training;
 
 pub use error::TrainError;
+pub use public::{WarmUp, read_public, warm_up};
 pub use sequences::{Lengths, Model};
 pub use training::{Checkpoints, Engine, StepProgress, check_released, train};

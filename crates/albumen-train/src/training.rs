@@ -51,13 +51,13 @@ pub struct StepProgress {
 }
 
 /// Sequences of every unit, with their cached states.
-struct Units {
+pub(crate) struct Units {
     sequences: Vec<Vec<Sequence>>,
     states: Vec<Vec<PrefixStates>>,
 }
 
 impl Units {
-    fn examples(&self, unit: usize) -> Vec<Example<'_>> {
+    pub(crate) fn examples(&self, unit: usize) -> Vec<Example<'_>> {
         let states = self.states.get(unit);
         self.sequences[unit]
             .iter()
@@ -160,7 +160,11 @@ pub fn check_released(model: Model, before: &[f32], released: &[f32]) -> Result<
 }
 
 /// Tokenises every unit and computes, once, the hidden states below the adapted layers.
-fn prepare(engine: &Engine<'_>, model: Model, units: &[UnitTexts]) -> Result<Units, LmError> {
+pub(crate) fn prepare(
+    engine: &Engine<'_>,
+    model: Model,
+    units: &[UnitTexts],
+) -> Result<Units, LmError> {
     let sequences = units
         .iter()
         .map(|unit| of_unit(model, unit, engine.tokenizer, engine.lengths))

@@ -1,19 +1,22 @@
 //! The stages on the private side, up to the two released adapters.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
-use albumen_accounting::{Event, History};
+use albumen_accounting::{Event, History, Ledger};
 use albumen_corpus::{
     PhotoCaptioner, Summarizer, caption_stage, group_units, ingest_stage, load_texts,
     summarize_stage,
 };
-use albumen_dp::{Decay, Optimizer, Randomness, Schedule, decode_f32, encode_f32, recover};
+use albumen_dp::{Decay, Optimizer, Randomness, Rule, Schedule, decode_f32, encode_f32, recover};
 use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
 use albumen_schema::StageManifest;
-use albumen_schema::config::{LearningSchedule, LoraTargets, ModelTraining, TrainConfig};
-use albumen_train::{Engine, Lengths, Model, StepProgress, check_released};
+use albumen_schema::config::{
+    LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
+};
+use albumen_train::{Checkpoints, Engine, Lengths, Model, StepProgress, check_released};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
@@ -137,6 +140,10 @@ impl Runner {
                 Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
                 None => Randomness::Os,
             };
+            let checkpoint = self.checkpoint(model);
+            let context = checkpoint_context(&manifest, &ledger)?;
+            let started = Instant::now();
+            let mut first = None;
             let released = albumen_train::train(
                 &engine,
                 model,
@@ -145,10 +152,21 @@ impl Runner {
                 initial.clone(),
                 &units,
                 randomness,
+                &Checkpoints {
+                    path: &checkpoint,
+                    context: &context,
+                    every: Duration::from_secs(self.config.train.checkpoint_seconds),
+                },
                 &mut |StepProgress { step, steps }| {
+                    let before = *first.get_or_insert(step - 1);
+                    let pace = (step - before) as f64 / started.elapsed().as_secs_f64();
                     progress.set(
                         step as f64 / steps as f64,
-                        &format!("step {step} of {steps}"),
+                        &format!(
+                            "step {step} of {steps}, {:.1} expected units/s, {:.0} s left",
+                            pace * plan.expected_batch as f64,
+                            (steps - step) as f64 / pace
+                        ),
                     );
                 },
             )?;
@@ -176,12 +194,22 @@ impl Runner {
             _ => return Ok(()),
         };
         let escrow = self.dir.private().join("escrow").join(model.name());
-        match fs::remove_file(&escrow) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(e).with_context(|| format!("cannot remove {}", escrow.display()))
+        for left in [escrow, self.checkpoint(model)] {
+            match fs::remove_file(&left) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(e).with_context(|| format!("cannot remove {}", left.display()));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
+    }
+
+    /// The state of a training that is under way.
+    fn checkpoint(&self, model: Model) -> PathBuf {
+        self.dir
+            .private()
+            .join(format!("{}.checkpoint", model.name()))
     }
 
     /// Writes `models/NAME/` whole, then says that the stage is finished.
@@ -257,24 +285,47 @@ pub(super) fn lora_config(train: &TrainConfig) -> LoraConfig {
     }
 }
 
+/// Everything that a training's steps depend on beside its plan, optimizer and start.
+fn checkpoint_context(manifest: &StageManifest, ledger: &Ledger) -> anyhow::Result<String> {
+    let manifest = serde_json::to_string(manifest)?;
+    Ok(format!("{manifest}\n{}", ledger.head()))
+}
+
 /// A private share, in twentieths: finer steps would tell how many albums there are.
 fn coarse(share: f64) -> f64 {
     (share * 20.0).floor() / 20.0
 }
 
 fn optimizer(settings: &ModelTraining) -> Optimizer {
-    let decay = match settings.schedule {
-        LearningSchedule::Constant => Decay::Constant,
-        LearningSchedule::Cosine => Decay::Cosine {
-            final_fraction: 0.0,
-        },
-    };
+    let final_fraction = 0.0;
+    let beta1 = settings.momentum;
+    let beta2 = settings.second_moment_decay;
     Optimizer {
+        rule: match settings.optimizer {
+            OptimizerRule::Adam => Rule::Adam {
+                beta1,
+                beta2,
+                epsilon: 1e-8,
+            },
+            OptimizerRule::AdamBc => Rule::AdamBc {
+                beta1,
+                beta2,
+                floor: settings.second_moment_floor,
+            },
+            OptimizerRule::Sgd => Rule::Sgd {
+                momentum: settings.momentum,
+            },
+        },
         schedule: Schedule {
             peak: settings.learning_rate,
             warmup_steps: settings.warmup_steps,
-            decay,
+            decay: match settings.schedule {
+                LearningSchedule::Constant => Decay::Constant,
+                LearningSchedule::Cosine => Decay::Cosine { final_fraction },
+                LearningSchedule::Linear => Decay::Linear { final_fraction },
+            },
         },
-        ..Optimizer::adam(settings.learning_rate)
+        weight_decay: settings.weight_decay,
+        ema_decay: settings.ema_decay,
     }
 }

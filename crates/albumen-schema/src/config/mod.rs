@@ -5,13 +5,16 @@
 
 mod error;
 mod stages;
+mod train;
 mod validate;
 
 pub use error::ConfigError;
 pub use stages::{
     CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
-    LearningSchedule, LoraTargets, ModelTraining, OwnerlessAlbums, PrivacyConfig, RenderConfig,
-    Sampling, SummarizeConfig, TrainConfig,
+    OwnerlessAlbums, PrivacyConfig, RenderConfig, Sampling, SummarizeConfig,
+};
+pub use train::{
+    LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining, TrainConfig,
 };
 
 use schemars::JsonSchema;

@@ -84,6 +84,16 @@ fn values_out_of_range_point_at_the_value() {
             "learning_rate = 0.02\nclip_norm = -1.0",
             "c.toml:16:13: `train.summary.clip_norm`",
         ),
+        (
+            "learning_rate = 0.02",
+            "learning_rate = 0.02\nema_decay = 1.0",
+            "c.toml:16:13: `train.summary.ema_decay`",
+        ),
+        (
+            "[train.summary]",
+            "[train.public]\npath = \"p.jsonl\"\nsource = \" \"\n[train.summary]",
+            "c.toml:14:10: `train.public.source`",
+        ),
         ("name = \"test\"", "name = \"../x\"", "c.toml:1:8: `name`"),
         (
             "path = \"albums\"",

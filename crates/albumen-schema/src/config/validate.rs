@@ -1,6 +1,6 @@
 //! Ranges that the types alone do not hold.
 
-use super::{Config, ModelTraining, Sampling};
+use super::{Config, ModelTraining, PublicTraining, Sampling};
 
 /// A value out of range: the dotted key, what is wrong, and the mend.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Config {
         self.check_privacy()?;
         self.check_training("train.summary", &self.train.summary)?;
         self.check_training("train.caption", &self.train.caption)?;
+        self.train.public.as_ref().map_or(Ok(()), check_public)?;
         self.check_synthesis()
     }
 
@@ -137,6 +138,30 @@ impl Config {
             format!("is {}", t.clip_norm),
             "the clipping norm C is a finite number above 0",
         )?;
+        for (name, value) in [
+            ("momentum", t.momentum),
+            ("second_moment_decay", t.second_moment_decay),
+            ("ema_decay", t.ema_decay.unwrap_or(0.0)),
+        ] {
+            require(
+                (0.0..1.0).contains(&value),
+                &key(name),
+                format!("is {value}"),
+                "use 0 or more, and less than 1",
+            )?;
+        }
+        require(
+            t.second_moment_floor > 0.0 && t.second_moment_floor.is_finite(),
+            &key("second_moment_floor"),
+            format!("is {}", t.second_moment_floor),
+            "use a finite number above 0",
+        )?;
+        require(
+            (0.0..1.0).contains(&(t.weight_decay * t.learning_rate)),
+            &key("weight_decay"),
+            format!("is {}", t.weight_decay),
+            "use 0 or more, and less than 1 / learning_rate",
+        )?;
         require(
             self.train.lora_rank >= 1,
             "train.lora_rank",
@@ -189,6 +214,31 @@ impl Config {
             "a Jaccard similarity lies in (0, 1]",
         )
     }
+}
+
+fn check_public(public: &PublicTraining) -> Result<(), Fault> {
+    require(
+        !public.source.trim().is_empty(),
+        "train.public.source",
+        "is empty",
+        "say what the albums are and why they are public; the data card quotes it",
+    )?;
+    require(
+        public.batch >= 1 && public.steps >= 1,
+        if public.batch == 0 {
+            "train.public.batch"
+        } else {
+            "train.public.steps"
+        },
+        "is 0",
+        "use at least 1",
+    )?;
+    require(
+        public.learning_rate > 0.0 && public.learning_rate.is_finite(),
+        "train.public.learning_rate",
+        format!("is {}", public.learning_rate),
+        "use a finite number above 0",
+    )
 }
 
 fn language_model(name: &str, key: &str) -> Result<(), Fault> {

@@ -1,0 +1,202 @@
+//! `[train]`: the adapters, their public start and their two private trainings.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which projections carry adapters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraTargets {
+    /// Query and value projections.
+    QueryValue,
+    /// All four attention projections.
+    Attention,
+    /// Attention and feed-forward projections.
+    All,
+}
+
+/// How the learning rate moves over the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LearningSchedule {
+    /// Constant after the warm-up.
+    #[default]
+    Constant,
+    /// Cosine to zero after the warm-up.
+    Cosine,
+    /// A straight line to zero after the warm-up.
+    Linear,
+}
+
+/// The rule by which a noisy gradient moves the parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerRule {
+    /// Adam (Kingma and Ba 2015).
+    #[default]
+    Adam,
+    /// Adam whose second moment is freed of the privacy noise's variance (DP-AdamBC, Tang et al.
+    /// 2024).
+    AdamBc,
+    /// Gradient descent with momentum.
+    Sgd,
+}
+
+/// `[train]`: what both models share, and one table for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The public language model that is adapted.
+    #[serde(default = "default_base_model")]
+    pub model: String,
+    /// Rank of the adapters.
+    #[serde(default = "default_rank")]
+    pub lora_rank: usize,
+    /// Scale of the adapters: the update is alpha / rank times B A.
+    #[serde(default = "default_alpha")]
+    pub lora_alpha: f32,
+    /// Which projections carry adapters.
+    #[serde(default = "default_targets")]
+    pub lora_targets: LoraTargets,
+    /// Adapters sit on this many of the last layers.
+    #[serde(default = "default_layers")]
+    pub lora_layers: usize,
+    /// Seed of the adapters' public initial values.
+    #[serde(default)]
+    pub init_seed: u64,
+    /// Compute the hidden states below the adapted layers once and keep them in memory. A setting and
+    /// no choice by size: the corpus's size must not decide how gradients are rounded.
+    #[serde(default = "default_cache")]
+    pub cache_activations: bool,
+    /// Tokens processed together; bounds memory, changes no result.
+    #[serde(default = "default_micro_batch")]
+    pub micro_batch_tokens: usize,
+    /// Least seconds between two checkpoints of a training, from which a killed run goes on; 0 for
+    /// one after each step.
+    #[serde(default = "default_checkpoint")]
+    pub checkpoint_seconds: u64,
+    /// Training without privacy on public albums, before the private one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<PublicTraining>,
+    /// The summary model.
+    pub summary: ModelTraining,
+    /// The caption model.
+    pub caption: ModelTraining,
+}
+
+fn default_base_model() -> String {
+    "asset:smollm2-135m-instruct".to_owned()
+}
+fn default_rank() -> usize {
+    8
+}
+fn default_alpha() -> f32 {
+    16.0
+}
+fn default_targets() -> LoraTargets {
+    LoraTargets::QueryValue
+}
+fn default_layers() -> usize {
+    8
+}
+fn default_cache() -> bool {
+    true
+}
+fn default_micro_batch() -> usize {
+    2048
+}
+fn default_checkpoint() -> u64 {
+    60
+}
+
+/// `[train.public]`: both adapters first learn from albums that are declared public, by the same
+/// trainer without clipping or noise, so that the budget is not spent on the format. Whoever
+/// declares private albums here publishes them: nothing about this file is protected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicTraining {
+    /// JSON lines of albums:
+    /// `{"album_id": "...", "summary": "...", "photos": [{"caption": "..."}]}`.
+    pub path: PathBuf,
+    /// What the albums are and why they are public; stands in the data card.
+    pub source: String,
+    /// Albums a step.
+    #[serde(default = "default_public_batch")]
+    pub batch: usize,
+    /// Steps of each model.
+    #[serde(default = "default_public_steps")]
+    pub steps: u64,
+    /// Peak learning rate (Adam, falling to zero by a cosine).
+    #[serde(default = "default_public_rate")]
+    pub learning_rate: f64,
+    /// Seed of the order of the albums.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+fn default_public_batch() -> usize {
+    32
+}
+fn default_public_steps() -> u64 {
+    50
+}
+fn default_public_rate() -> f64 {
+    0.002
+}
+
+/// `[train.summary]` and `[train.caption]`: one DP-SGD run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelTraining {
+    /// Expected units a step; the sampling rate is expected_batch / declared_units.
+    pub expected_batch: u64,
+    /// Number of steps.
+    pub steps: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// The update rule.
+    #[serde(default)]
+    pub optimizer: OptimizerRule,
+    /// Decay of the first moment (Adam), or momentum (gradient descent).
+    #[serde(default = "default_momentum")]
+    pub momentum: f64,
+    /// Decay of Adam's second moment.
+    #[serde(default = "default_second_moment")]
+    pub second_moment_decay: f64,
+    /// Least corrected second moment of `adam_bc`, in squared units of the mean gradient.
+    #[serde(default = "default_floor")]
+    pub second_moment_floor: f64,
+    /// Decoupled weight decay per step and unit of learning rate.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Release an exponential moving average of the parameters with this decay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// Steps over which the learning rate rises from zero.
+    #[serde(default)]
+    pub warmup_steps: u64,
+    /// How the learning rate moves afterwards.
+    #[serde(default)]
+    pub schedule: LearningSchedule,
+    /// Largest L2 norm that one unit's gradient may have, C.
+    #[serde(default = "default_clip_norm")]
+    pub clip_norm: f64,
+    /// Scale every unit's gradient to norm C (AUTO-S) instead of clipping only longer ones.
+    #[serde(default)]
+    pub normalize: bool,
+}
+
+fn default_momentum() -> f64 {
+    0.9
+}
+fn default_second_moment() -> f64 {
+    0.999
+}
+fn default_floor() -> f64 {
+    1e-8
+}
+fn default_clip_norm() -> f64 {
+    1.0
+}
