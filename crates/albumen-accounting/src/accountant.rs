@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+use crate::distance::Distance;
 use crate::event::check;
 use crate::gaussian::{gdp_delta, gdp_epsilon};
-use crate::pld::{Law, Problem, distance_charge};
+use crate::pld::{Law, Problem};
 use crate::renyi::renyi_epsilon;
 use crate::{AccountingError, Event};
 
@@ -67,7 +68,7 @@ impl Composition {
     /// [`AccountingError::OutOfRange`].
     pub fn new(events: &[Event]) -> Result<Self, AccountingError> {
         let mut mu_squared = 0.0;
-        let mut distance = 0.0;
+        let mut distance = Distance::default();
         // Events in a fixed order, equal ones together: the order given cannot matter.
         let mut keyed: Vec<([f64; 3], u64)> = Vec::new();
         for event in events {
@@ -75,7 +76,7 @@ impl Composition {
             if event.steps() == 0 {
                 continue;
             }
-            distance += event.statistical_distance();
+            distance.add(event);
             let key = match *event {
                 Event::PoissonGaussian {
                     noise_multiplier,
@@ -131,8 +132,8 @@ impl Composition {
         })
     }
 
-    /// Bounds on the smallest epsilon at this delta; infinite where delta is below what is charged
-    /// for the noise's distance from the ideal.
+    /// Bounds on the smallest epsilon at this delta; the upper one is infinite where delta is below what
+    /// is charged for the noise's distance from the ideal (see proofs/pld.md, step 8).
     ///
     /// # Errors
     /// [`AccountingError::OutOfRange`] for a delta outside (0, 1).
@@ -151,20 +152,37 @@ impl Composition {
             });
         }
         let exact = gdp_epsilon(self.mu, delta);
-        let mut charged = exact;
-        // The charge grows with epsilon; two rounds settle it where it matters at all.
-        for _ in 0..2 {
-            let rest = delta - distance_charge(charged, self.problem.distance);
-            charged = if rest > 0.0 {
-                gdp_epsilon(self.mu, rest)
-            } else {
-                f64::INFINITY
-            };
-        }
         Ok(Bounds {
             lower: exact * (1.0 - 1e-9),
-            upper: charged * (1.0 + 1e-9),
+            upper: self.charged_epsilon(exact, delta) * (1.0 + 1e-9),
         })
+    }
+
+    /// The epsilon of the closed form with the charge for the noise's distance, from the one without.
+    fn charged_epsilon(&self, exact: f64, delta: f64) -> f64 {
+        let distance = &self.problem.distance;
+        let holds = |epsilon: f64| gdp_delta(self.mu, epsilon) + distance.charge(epsilon) <= delta;
+        if distance.sum() == 0.0 || holds(exact) {
+            return exact;
+        }
+        // Every epsilon at which it holds will do; the charge is at most `most`, and where that is too
+        // much, half of delta is tried for it.
+        let tried = [delta - distance.most(), 0.5 * delta];
+        let starts = tried.iter().filter(|d| **d > 0.0);
+        let high = starts.map(|&d| gdp_epsilon(self.mu, d)).find(|&e| holds(e));
+        let Some(mut high) = high else {
+            return f64::INFINITY;
+        };
+        let mut low = exact;
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if holds(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        high
     }
 
     /// Bounds on the smallest delta at this epsilon.
@@ -186,10 +204,26 @@ impl Composition {
             });
         }
         let exact = gdp_delta(self.mu, epsilon);
-        let charge = distance_charge(epsilon, self.problem.distance);
+        let charge = self.problem.distance.charge(epsilon);
         Ok(Bounds {
             lower: exact * (1.0 - 1e-9),
             upper: (exact * (1.0 + 1e-9) + charge).min(1.0),
         })
+    }
+
+    /// Upper bounds on delta at several epsilons, coarser than [`Self::delta`] and much cheaper.
+    ///
+    /// # Errors
+    /// As [`Self::delta`].
+    pub(crate) fn deltas_upper(&self, epsilons: &[f64]) -> Result<Vec<f64>, AccountingError> {
+        if self.others {
+            return Ok(self.problem.deltas_upper(epsilons));
+        }
+        epsilons.iter().map(|&e| Ok(self.delta(e)?.upper)).collect()
+    }
+
+    /// Total variation distance of the outputs from the ideal ones, summed over the events.
+    pub(crate) fn distance(&self) -> f64 {
+        self.problem.distance.sum()
     }
 }

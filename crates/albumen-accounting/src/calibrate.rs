@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::{MAX_NOISE_MULTIPLIER, MIN_NOISE_MULTIPLIER, check};
-use crate::{AccountingError, Composition, Event, Guarantee, account};
+use crate::{AccountingError, Composition, Event, Guarantee, TuningRuns, account, account_tuned};
 
 /// A training run whose noise multiplier is to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Calibration {
     pub noise_multipliers: Vec<f64>,
     /// The epsilon that each part would spend if it ran alone, at the same delta.
     pub alone: Vec<f64>,
-    /// What everything spends together, the fixed events included.
+    /// What everything spends together, the fixed events and the charge for tuning included.
     pub guarantee: Guarantee,
 }
 
@@ -37,8 +37,11 @@ const SLACK: f64 = 1e-3;
 /// (the scale of those epsilons), in which the joint epsilon rises; it is composed as one privacy
 /// loss distribution, so the parts' own epsilons add up to more than the total.
 ///
+/// Where the release is chosen from several runs, `tuning` says from how many, and the charge for that
+/// is part of the joint epsilon.
+///
 /// # Guarantee
-/// The returned guarantee is [`account`]'s of the returned multipliers, with `epsilon` at most the
+/// The returned guarantee is [`account_tuned`]'s of the returned multipliers, with `epsilon` at most the
 /// one asked for.
 ///
 /// # Errors
@@ -48,6 +51,7 @@ const SLACK: f64 = 1e-3;
 pub fn calibrate(
     parts: &[Part],
     fixed: &[Event],
+    tuning: Option<&TuningRuns>,
     epsilon: f64,
     delta: f64,
 ) -> Result<Calibration, AccountingError> {
@@ -76,7 +80,7 @@ pub fn calibrate(
             .map(|(p, &s)| event(p, s))
             .collect();
         events.extend_from_slice(fixed);
-        account(&events, delta)
+        account_tuned(&events, delta, tuning)
     };
     let too_small = |least: f64| AccountingError::BudgetTooSmall {
         epsilon,

@@ -3,6 +3,7 @@
 
 mod accountant;
 mod calibrate;
+mod distance;
 mod error;
 pub mod event;
 mod gaussian;
@@ -14,6 +15,7 @@ mod tradeoff;
 mod tuning;
 
 pub use accountant::{Bounds, Composition, Guarantee, account};
+pub use albumen_schema::config::TuningRuns;
 pub use calibrate::{Calibration, Part, calibrate};
 pub use error::AccountingError;
 pub use event::Event;
@@ -22,4 +24,4 @@ pub use ledger::{Entry, Header, History, Ledger, LedgerError};
 pub use normal::upper_quantile;
 pub use renyi::{orders, renyi_divergence, renyi_epsilon, renyi_epsilon_classic};
 pub use tradeoff::TradeOff;
-pub use tuning::{TuningRuns, tuned_epsilon};
+pub use tuning::{account_tuned, tuned_epsilon};

@@ -66,7 +66,9 @@ fn event_curve(event: &Event, orders: &[f64]) -> Vec<f64> {
             ..
         } if sampling_rate < 1.0 => subsampled_gaussian(noise_multiplier, sampling_rate, orders)
             .into_iter()
-            .map(|rdp| rdp * steps as f64)
+            .zip(orders)
+            // The logarithm of a sum near 1 is off by a few units in the last place of 1.
+            .map(|(rdp, order)| (rdp + 1e-14 / (order - 1.0)) * steps as f64)
             .collect(),
         Event::PoissonGaussian {
             noise_multiplier: s,

@@ -1,167 +1,162 @@
 //! The price of choosing hyper-parameters on the private data.
 
-use serde::{Deserialize, Serialize};
+use albumen_schema::config::TuningRuns;
 
 use crate::event::check;
 use crate::renyi::{orders, renyi_curve};
-use crate::{AccountingError, Composition, Event};
+use crate::{AccountingError, Composition, Event, Guarantee, account};
 
-/// How the number of tuning runs is drawn; the draw itself must stay secret, and only the best
-/// run's output may be released.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "distribution", rename_all = "snake_case", deny_unknown_fields)]
-pub enum TuningRuns {
-    /// Poisson with this mean; may draw 0, and nothing is released then.
-    Poisson {
-        /// Expected number of runs.
-        mean: f64,
-    },
-    /// Truncated negative binomial: geometric at `eta` = 1, logarithmic at 0.
-    NegativeBinomial {
-        /// Shape, above -1.
-        eta: f64,
-        /// Success probability, in (0, 1).
-        gamma: f64,
-    },
-}
-
-impl TuningRuns {
-    /// Expected number of runs.
-    pub fn mean(&self) -> f64 {
-        match *self {
-            Self::Poisson { mean } => mean,
-            Self::NegativeBinomial { eta: 0.0, gamma } => (1.0 / gamma - 1.0) / (1.0 / gamma).ln(),
-            Self::NegativeBinomial { eta, gamma } => {
-                eta * (1.0 - gamma) / (gamma * (1.0 - gamma.powf(eta)))
-            }
-        }
-    }
-
-    fn validate(&self) -> Result<(), AccountingError> {
-        match *self {
-            Self::Poisson { mean } => check(
-                "mean",
-                mean,
-                (0.01..=1e6).contains(&mean),
-                "an expected number of runs from 0.01 to 1e6",
-            ),
-            Self::NegativeBinomial { eta, gamma } => {
-                check(
-                    "eta",
-                    eta,
-                    eta > -1.0 && eta <= 100.0,
-                    "above -1, up to 100",
-                )?;
-                check(
-                    "gamma",
-                    gamma,
-                    gamma > 0.0 && gamma < 1.0,
-                    "above 0 and below 1",
-                )
-            }
-        }
-    }
-}
-
-/// Epsilon of running these events a random number of times and releasing only the best run.
+/// Accounts for these events, chosen as `runs` says from several runs of the same events; `None` is
+/// one run, and the same as [`account`].
 ///
 /// # Guarantee
-/// The released run, chosen by any score of the runs' outputs (a private score's own events belong
-/// among `events`), is (epsilon, delta)-DP. It holds for a number of runs drawn as `runs` says and
-/// kept secret; for a fixed number of runs account for each of them instead.
+/// With a fixed number of runs: all of them together, whatever is chosen and shown, are
+/// (epsilon, delta)-DP; this is the composition of that many copies. With a secret random number: the
+/// run chosen by any score of the runs' outputs is (epsilon, delta)-DP, provided that the number was
+/// drawn as `runs` says, independently of the data, and stays secret, that nothing of the other runs
+/// is shown, and that every run's events are no worse than these (a private score's own events belong
+/// among them). The lower bound is that of a constant score, which is a score.
 ///
 /// # Citations
 /// Papernot and Steinke 2022, "Hyperparameter Tuning with Renyi Differential Privacy", theorems 2
-/// (negative binomial) and 6 (Poisson).
+/// (negative binomial) and 6 (Poisson). Proof note: proofs/tuning.md.
+///
+/// # Errors
+/// [`AccountingError::OutOfRange`].
+pub fn account_tuned(
+    events: &[Event],
+    delta: f64,
+    runs: Option<&TuningRuns>,
+) -> Result<Guarantee, AccountingError> {
+    let Some(runs) = runs else {
+        return account(events, delta);
+    };
+    validate(runs)?;
+    let released = match *runs {
+        TuningRuns::Fixed { count } => {
+            let copies = (0..count).flat_map(|_| events.iter().cloned());
+            return account(&copies.collect::<Vec<_>>(), delta);
+        }
+        TuningRuns::SecretPoisson { mean } => -(-mean).exp_m1(),
+        TuningRuns::SecretNegativeBinomial { .. } => 1.0,
+    };
+    let epsilon = tuned_epsilon(events, delta, runs)?;
+    // Where nothing is drawn nothing is released: that dilutes delta.
+    let diluted = delta / released;
+    let lower = if diluted < 1.0 {
+        Composition::new(events)?.epsilon(diluted)?.lower
+    } else {
+        0.0
+    };
+    Ok(Guarantee {
+        epsilon,
+        epsilon_lower: lower.min(epsilon),
+        epsilon_rdp: epsilon,
+        delta,
+    })
+}
+
+/// Checks the declaration's numbers.
+pub(crate) fn validate(runs: &TuningRuns) -> Result<(), AccountingError> {
+    match runs.out_of_range() {
+        None => Ok(()),
+        Some((name, value, expected)) => check(name, value, false, expected),
+    }
+}
+
+/// Epsilon of running these events a secret random number of times and releasing only the best run, or
+/// of running them a fixed number of times; see [`account_tuned`].
 ///
 /// # Errors
 /// [`AccountingError::OutOfRange`].
 pub fn tuned_epsilon(
     events: &[Event],
     delta: f64,
-    runs: TuningRuns,
+    runs: &TuningRuns,
 ) -> Result<f64, AccountingError> {
-    runs.validate()?;
+    validate(runs)?;
     check(
         "delta",
         delta,
         delta > 0.0 && delta < 1.0,
         "above 0 and below 1",
     )?;
+    if let TuningRuns::Fixed { .. } = runs {
+        return Ok(account_tuned(events, delta, Some(runs))?.epsilon);
+    }
     let composition = Composition::new(events)?;
+    let curve = tuned_curve(events, &composition, runs)?;
+    let convert = |delta: f64| {
+        let each = curve.iter().map(|&(order, rdp)| {
+            rdp + (-1.0 / order).ln_1p() - (delta * order).ln() / (order - 1.0)
+        });
+        each.filter(|e| !e.is_nan())
+            .fold(f64::INFINITY, f64::min)
+            .max(0.0)
+    };
+    // The chosen output is within mean * distance of the ideal one's.
+    let distance = runs.mean() * composition.distance();
+    let charge = |epsilon: f64| {
+        if distance == 0.0 {
+            0.0
+        } else {
+            (1.0 + epsilon.exp()) * distance
+        }
+    };
+    let mut epsilon = convert(delta);
+    for _ in 0..50 {
+        let rest = delta - charge(epsilon);
+        if rest <= 0.0 {
+            return Ok(f64::INFINITY);
+        }
+        let charged = convert(rest);
+        if charged <= epsilon {
+            return Ok(epsilon);
+        }
+        epsilon = charged * (1.0 + 1e-12);
+    }
+    Ok(f64::INFINITY)
+}
+
+/// (order, Renyi divergence of that order) of the chosen run.
+fn tuned_curve(
+    events: &[Event],
+    composition: &Composition,
+    runs: &TuningRuns,
+) -> Result<Vec<(f64, f64)>, AccountingError> {
     let orders = orders();
     let base = renyi_curve(events, &orders);
-    let convert = |rdp: f64, order: f64| {
-        (rdp + (-1.0 / order).ln_1p() - (delta * order).ln() / (order - 1.0)).max(0.0)
-    };
     let log_mean = runs.mean().ln();
-    let mut best = f64::INFINITY;
-    match runs {
-        TuningRuns::NegativeBinomial { eta, gamma } => {
+    let curve = match *runs {
+        TuningRuns::SecretNegativeBinomial { eta, gamma } => {
             // The second order only enters through this term, so its best value serves all.
             let second = (orders.iter().zip(&base))
                 .map(|(order, rdp)| (1.0 + eta) * ((1.0 - 1.0 / order) * rdp - gamma.ln() / order))
                 .fold(f64::INFINITY, f64::min);
-            for (&order, &rdp) in orders.iter().zip(&base) {
-                let tuned = rdp + second + log_mean / (order - 1.0);
-                best = best.min(convert(tuned, order));
-            }
+            let tuned =
+                |(&order, &rdp): (&f64, &f64)| (order, rdp + second + log_mean / (order - 1.0));
+            orders.iter().zip(&base).map(tuned).collect()
         }
-        TuningRuns::Poisson { mean } => {
-            // Delta falls as epsilon-hat rises, that is as the order falls: try orders from the
-            // best untuned one downwards, where the cross term is small.
-            for (&order, &rdp) in orders.iter().zip(&base).step_by(4) {
-                if convert(rdp, order) >= best {
-                    continue;
-                }
-                let hat = (1.0 / (order - 1.0)).ln_1p();
-                let cross = mean * composition.delta(hat)?.upper;
-                best = best.min(convert(rdp + cross + log_mean / (order - 1.0), order));
-            }
+        TuningRuns::SecretPoisson { mean } => {
+            let hats: Vec<f64> = orders.iter().map(|a| (1.0 / (a - 1.0)).ln_1p()).collect();
+            let deltas = composition.deltas_upper(&hats)?;
+            let each = orders.iter().zip(&base).zip(deltas);
+            each.map(|((&order, &rdp), delta)| {
+                let chosen = rdp + mean * delta + log_mean / (order - 1.0);
+                // Theorem 6 bounds what is released; the case of no run adds P(K = 0), which matters
+                // at small means only (proofs/tuning.md).
+                let none = -mean;
+                let log_sum = log_add((order - 1.0) * chosen, none);
+                (order, log_sum / (order - 1.0))
+            })
+            .collect()
         }
-    }
-    Ok(best)
+        TuningRuns::Fixed { .. } => orders.into_iter().zip(base).collect(),
+    };
+    Ok(curve)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::account;
-
-    fn event() -> Event {
-        Event::poisson_gaussian(2.0, 0.02, 500)
-    }
-
-    #[test]
-    fn one_geometric_run_in_expectation_costs_little_and_more_runs_cost_more() {
-        let untuned = account(&[event()], 1e-6).unwrap().epsilon_rdp;
-        let mut last = untuned;
-        for mean in [2.0, 10.0, 100.0] {
-            let runs = TuningRuns::NegativeBinomial {
-                eta: 1.0,
-                gamma: 1.0 / mean,
-            };
-            assert!((runs.mean() - mean).abs() < 1e-9);
-            let tuned = tuned_epsilon(&[event()], 1e-6, runs).unwrap();
-            assert!(
-                tuned > last && tuned < 6.0 * untuned,
-                "{mean} {tuned} {untuned}"
-            );
-            last = tuned;
-        }
-    }
-
-    #[test]
-    fn poisson_runs_cost_less_than_composing_them() {
-        let tuned = tuned_epsilon(&[event()], 1e-6, TuningRuns::Poisson { mean: 30.0 }).unwrap();
-        let all = account(&vec![event(); 30], 1e-6).unwrap().epsilon;
-        let one = account(&[event()], 1e-6).unwrap().epsilon;
-        assert!(tuned > one && tuned < all, "{one} {tuned} {all}");
-    }
-
-    #[test]
-    fn logarithmic_is_the_limit_of_small_shapes() {
-        let mean = |eta| TuningRuns::NegativeBinomial { eta, gamma: 0.1 }.mean();
-        assert!((mean(0.0) / mean(1e-6) - 1.0).abs() < 1e-4);
-    }
+fn log_add(a: f64, b: f64) -> f64 {
+    let (high, low) = if a > b { (a, b) } else { (b, a) };
+    high + (low - high).exp().ln_1p()
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use std::path::PathBuf;
 
-use albumen_accounting::{Event, Header, History, Ledger, LedgerError};
+use albumen_accounting::{Event, Header, History, Ledger, LedgerError, TuningRuns, account};
 use albumen_schema::Unit;
 use tempfile::TempDir;
 
@@ -182,12 +182,12 @@ fn newer_versions_and_bad_numbers_are_refused() {
     ));
     drop(ledger);
     let text = std::fs::read_to_string(&path).unwrap();
-    let newer = text.replace("\"version\":1", "\"version\":2");
+    let newer = text.replace("\"version\":2", "\"version\":3");
     assert!(matches!(
         History::parse(newer.as_bytes()),
         Err(LedgerError::NewerVersion {
-            found: 2,
-            newest: 1
+            found: 3,
+            newest: 2
         })
     ));
     // The format of version 1 stays readable.
@@ -197,4 +197,51 @@ fn newer_versions_and_bad_numbers_are_refused() {
     let prev = albumen_accounting::ledger::sha256_hex(first.lines().next().unwrap().as_bytes());
     let (history, _) = History::parse(first.replace("PREV", &prev).as_bytes()).unwrap();
     assert_eq!(history.header().unit, Unit::Owner);
+    assert_eq!(history.header().tuning_runs, None);
+    // What version 1 did not know is no part of it.
+    let odd = first.replace(
+        r#""insecure_seed":false"#,
+        r#""insecure_seed":false,"tuning_runs":{"number":"fixed","count":2}"#,
+    );
+    assert!(matches!(
+        History::parse(odd.as_bytes()),
+        Err(LedgerError::Malformed { line: 1, .. })
+    ));
+}
+
+#[test]
+fn the_header_fixes_how_many_runs_the_release_is_chosen_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.jsonl");
+    let declared = Header {
+        tuning_runs: Some(TuningRuns::SecretPoisson { mean: 10.0 }),
+        ..header()
+    };
+    let event = Event::poisson_gaussian(2.0, 0.02, 500);
+    let mut ledger = Ledger::create(&path, declared.clone()).unwrap();
+    ledger
+        .append("train_summary", event.clone(), &"ab".repeat(32))
+        .unwrap();
+    drop(ledger);
+    let history = History::read(&path).unwrap();
+    assert_eq!(history.header(), &declared);
+    let one = account(&[event], 1e-5).unwrap().epsilon;
+    assert!(history.guarantee().unwrap().epsilon > 1.2 * one);
+    // Taking the declaration out breaks the chain.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let part = r#","tuning_runs":{"number":"secret_poisson","mean":10.0}"#;
+    assert!(text.contains(part), "{text}");
+    assert!(matches!(
+        History::parse(text.replace(part, "").as_bytes()),
+        Err(LedgerError::BrokenChain { line: 2, .. })
+    ));
+    let bad = Header {
+        tuning_runs: Some(TuningRuns::Fixed { count: 0 }),
+        ..header()
+    };
+    let other = directory.path().join("other.jsonl");
+    assert!(matches!(
+        Ledger::create(&other, bad),
+        Err(LedgerError::Invalid { line: 1, .. })
+    ));
 }

@@ -302,6 +302,64 @@ fn the_noises_distance_is_charged() {
     assert_eq!(account(&[with(1e-30)], 1e-6).unwrap().epsilon, plain);
     assert!(account(&[with(1e-7)], 1e-6).unwrap().epsilon > plain);
     assert_eq!(account(&[with(1e-5)], 1e-6).unwrap().epsilon, f64::INFINITY);
+    // A step's own loss is bounded, so its error is not multiplied by all of epsilon: at epsilon 200
+    // (1 + e^200) 2^-110 a step would leave nothing of delta.
+    let large = |statistical_distance| Event::PoissonGaussian {
+        noise_multiplier: 0.7,
+        sampling_rate: 0.3,
+        steps: 1000,
+        statistical_distance,
+    };
+    let ideal = account(&[large(0.0)], 1e-6).unwrap().epsilon;
+    assert!(ideal > 200.0, "{ideal}");
+    let found = account(&[large(1e3 * 2_f64.powi(-110))], 1e-6).unwrap();
+    assert!(
+        (found.epsilon / ideal - 1.0).abs() < 1e-3,
+        "{found:?} {ideal}"
+    );
+    // The same through the closed form.
+    let full = |statistical_distance| Event::PoissonGaussian {
+        noise_multiplier: 1.0,
+        sampling_rate: 1.0,
+        steps: 1000,
+        statistical_distance,
+    };
+    let ideal = account(&[full(0.0)], 1e-6).unwrap().epsilon;
+    let found = account(&[full(1e3 * 2_f64.powi(-110))], 1e-6).unwrap();
+    assert!(
+        ideal > 600.0 && found.epsilon >= ideal && found.epsilon < ideal * 1.001,
+        "{found:?}"
+    );
     let at_zero = Composition::new(&[with(1e-3)]).unwrap().delta(0.0).unwrap();
     assert!(at_zero.upper - at_zero.lower >= 2e-3);
+}
+
+#[test]
+fn outputs_that_lack_what_the_other_data_set_needs_stay_within_the_charge() {
+    // The worst of a small distance: Q loses tau at the outcome where P is most likely against it, and
+    // P gains there. Exact delta of T-fold randomised response, over the number of high outcomes.
+    let (e, tau, steps) = (3.0_f64, 1e-6_f64, 20_u32);
+    let (high, low) = (1.0 / (1.0 + (-e).exp()), 1.0 / (1.0 + e.exp()));
+    let delta = |p: f64, q: f64, epsilon: f64| -> f64 {
+        let mut choose = 1.0;
+        (0..=steps)
+            .map(|k| {
+                let (k, rest) = (f64::from(k), f64::from(steps) - f64::from(k));
+                let mass = |x: f64| x.powf(k) * (1.0 - x).powf(rest);
+                let value = choose * (mass(p) - epsilon.exp() * mass(q)).max(0.0);
+                choose *= rest / (k + 1.0);
+                value
+            })
+            .sum()
+    };
+    for epsilon in [0.0, 3.0, 10.0, 30.0, 55.0] {
+        let ideal = delta(high, low, epsilon);
+        let real = delta(high + tau, low - tau, epsilon);
+        // x = e in the charge's second form: one step's own delta is 0 there.
+        let charge = f64::from(steps) * tau * (1.0 + epsilon.min(e).exp());
+        assert!(
+            real > ideal && real <= ideal + charge,
+            "{epsilon} {ideal} {real} {charge}"
+        );
+    }
 }

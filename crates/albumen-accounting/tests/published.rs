@@ -96,7 +96,7 @@ fn opacus_tests() {
         steps: 2000,
         share: 1.0,
     };
-    let found = calibrate(&[part], &[], 8.0, 1e-5).unwrap();
+    let found = calibrate(&[part], &[], None, 8.0, 1e-5).unwrap();
     near(
         found.noise_multipliers[0],
         number(&case["noise_multiplier"], "prv"),
@@ -127,7 +127,7 @@ fn google_dp_accounting_tests() {
         steps: 1,
         share: 1.0,
     };
-    let found = calibrate(&[part], &[], 1.0, 1e-5).unwrap();
+    let found = calibrate(&[part], &[], None, 1.0, 1e-5).unwrap();
     near(
         found.noise_multipliers[0],
         number(&one, "noise_multiplier_pld"),

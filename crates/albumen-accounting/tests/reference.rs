@@ -69,7 +69,7 @@ fn calibration_meets_the_budget_and_the_split() {
         steps: 1,
         share: 1.0,
     };
-    let found = calibrate(&[one], &[], 1.0, 1e-5).unwrap();
+    let found = calibrate(&[one], &[], None, 1.0, 1e-5).unwrap();
     // Google dp-accounting tests.
     assert!(
         close(found.noise_multipliers[0], 0.673_792_946_82, 2e-3, 0.0),
@@ -88,7 +88,7 @@ fn calibration_meets_the_budget_and_the_split() {
         },
     ];
     let fixed = [Event::PureDp { epsilon: 0.1 }];
-    let found = calibrate(&parts, &fixed, 8.0, 1e-6).unwrap();
+    let found = calibrate(&parts, &fixed, None, 8.0, 1e-6).unwrap();
     assert!(
         found.guarantee.epsilon <= 8.0 && found.guarantee.epsilon > 7.98,
         "{found:?}"
@@ -98,5 +98,5 @@ fn calibration_meets_the_budget_and_the_split() {
         "{found:?}"
     );
     println!("{found:?} {:?}", start.elapsed());
-    assert!(calibrate(&parts, &[Event::PureDp { epsilon: 9.0 }], 8.0, 1e-6).is_err());
+    assert!(calibrate(&parts, &[Event::PureDp { epsilon: 9.0 }], None, 8.0, 1e-6).is_err());
 }

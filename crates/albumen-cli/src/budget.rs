@@ -2,7 +2,7 @@
 
 mod releases;
 
-use albumen_accounting::{Event, Guarantee, Ledger, Part, account, calibrate};
+use albumen_accounting::{Event, Guarantee, Ledger, Part, account_tuned, calibrate};
 use albumen_dp::{Clipping, Plan};
 use albumen_schema::Config;
 use albumen_schema::config::ModelTraining;
@@ -23,7 +23,7 @@ pub(crate) struct Budget {
     pub(crate) caption: Plan,
     /// What is released beside the models, charged as it is; the models share what it leaves.
     pub(crate) releases: Vec<NamedEvent>,
-    /// The whole.
+    /// The whole, the charge for tuning included.
     pub(crate) total: Guarantee,
     /// What was asked for.
     asked_epsilon: f64,
@@ -47,7 +47,8 @@ impl Budget {
         let parts = [part(s, p.summary_share), part(c, 1.0 - p.summary_share)];
         let releases = releases::configured(config);
         let mut events: Vec<Event> = releases.iter().map(|r| r.event.clone()).collect();
-        let solved = calibrate(&parts, &events, p.epsilon, p.delta).map_err(Failure::usage)?;
+        let solved = calibrate(&parts, &events, p.tuning_runs.as_ref(), p.epsilon, p.delta)
+            .map_err(Failure::usage)?;
         let noise = &solved.noise_multipliers;
         let plan = |t: &ModelTraining, noise_multiplier| Plan {
             unit: p.unit,
@@ -68,7 +69,7 @@ impl Budget {
         summary.validate()?;
         caption.validate()?;
         events.extend([summary.event(), caption.event()]);
-        let total = account(&events, p.delta)?;
+        let total = account_tuned(&events, p.delta, p.tuning_runs.as_ref())?;
         ensure_met(total.epsilon, p.epsilon)?;
         Ok(Self {
             summary,
@@ -83,10 +84,12 @@ impl Budget {
     /// Fails where a release at this price would spend more than was asked for, with what the ledger
     /// already holds counted in.
     pub(crate) fn check_remaining(&self, ledger: &Ledger, event: Event) -> anyhow::Result<()> {
+        // The header's declaration and the configuration's are the same: `open_ledger` compares them.
+        let tuning = ledger.history().header().tuning_runs;
         let mut events: Vec<Event> = ledger.events();
-        let spent = account(&events, self.delta)?.epsilon;
+        let spent = ledger.history().guarantee()?.epsilon;
         events.push(event);
-        let then = account(&events, self.delta)?.epsilon;
+        let then = account_tuned(&events, self.delta, tuning.as_ref())?.epsilon;
         if then <= self.asked_epsilon {
             return Ok(());
         }

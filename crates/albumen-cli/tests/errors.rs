@@ -68,7 +68,7 @@ fn refused(from: &str, to: &str, code: i32) -> String {
 #[test]
 fn an_unknown_key_names_the_nearest() {
     assert_snapshot!(refused("epsilon = 8.0", "epsilom = 8.0", 2), @"
-    error: c.toml:8:1: unknown field `epsilom`, expected one of `unit`, `epsilon`, `delta`, `declared_units`, `max_albums_per_owner`, `summary_share`
+    error: c.toml:8:1: unknown field `epsilom`, expected one of `unit`, `epsilon`, `delta`, `declared_units`, `max_albums_per_owner`, `summary_share`, `tuning_runs`
       hint: did you mean `epsilon`?
     ");
 }

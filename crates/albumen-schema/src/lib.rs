@@ -11,5 +11,7 @@ mod synthetic;
 
 pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
 pub use config::{Config, ConfigError};
-pub use manifest::{Adjacency, LedgeredEvent, PrivacyStatement, StageManifest, TOOL};
+pub use manifest::{
+    Adjacency, LedgeredEvent, PrivacyStatement, StageManifest, TOOL, TuningStatement,
+};
 pub use synthetic::{Curated, Reason, SyntheticAlbum, Verdict};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Unit;
+use crate::config::TuningRuns;
 
 /// Name and version of the tool, as written into every manifest.
 pub const TOOL: &str = concat!("albumen ", env!("CARGO_PKG_VERSION"));
@@ -44,10 +45,19 @@ pub struct LedgeredEvent {
     pub event: serde_json::Value,
 }
 
+/// The declaration that the release was chosen from several runs, and what one of them spends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TuningStatement {
+    /// How many runs, as the ledger's header declares it.
+    pub runs: TuningRuns,
+    /// Certified epsilon of the one run that the events list, without the charge for the choice.
+    pub epsilon_one_run: f64,
+}
+
 /// `privacy.json`: the guarantee of a release and what it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrivacyStatement {
-    /// Certified upper bound of epsilon over everything released.
+    /// Certified upper bound of epsilon over everything released, the charge for tuning included.
     pub epsilon: f64,
     /// Certified lower bound: how far the number could be from exact.
     pub epsilon_lower: f64,
@@ -61,6 +71,9 @@ pub struct PrivacyStatement {
     pub adjacency: Adjacency,
     /// The public number that stands for the corpus's size.
     pub declared_units: u64,
+    /// The runs that the release was chosen from; absent where it is the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<TuningStatement>,
     /// Every mechanism that ran.
     pub events: Vec<LedgeredEvent>,
     /// Hash of the ledger's last line.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use albumen_accounting::History;
-use albumen_schema::{PrivacyStatement, Unit};
+use albumen_schema::{PrivacyStatement, TuningStatement, Unit};
 use serde::Serialize;
 use walkdir::WalkDir;
 
@@ -24,12 +24,15 @@ const TOLERANCE: f64 = 1e-6;
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct VerifyReport {
-    /// Epsilon recomputed from the release's ledger; absent where the ledger is damaged.
+    /// Epsilon recomputed from the release's ledger, the charge for tuning included; absent where the ledger is damaged.
     pub epsilon: Option<f64>,
     /// Lower bound of epsilon, recomputed.
     pub epsilon_lower: Option<f64>,
     /// Epsilon by Renyi accounting, recomputed.
     pub epsilon_rdp: Option<f64>,
+    /// The runs that the release was chosen from, where the ledger declares any; their charge is part of
+    /// the epsilons.
+    pub tuning: Option<TuningStatement>,
     /// Delta of the ledger.
     pub delta: Option<f64>,
     /// Privacy unit of the ledger.
@@ -197,6 +200,7 @@ fn check_ledger(
     report.epsilon = Some(ledger.epsilon);
     report.epsilon_lower = Some(ledger.epsilon_lower);
     report.epsilon_rdp = Some(ledger.epsilon_rdp);
+    report.tuning = ledger.tuning;
     report.delta = Some(ledger.delta);
     report.unit = Some(ledger.unit);
     report.declared_units = Some(ledger.declared_units);
@@ -262,6 +266,22 @@ fn compare_statements(
             stated.ledger_head.clone(),
             ledger.ledger_head.clone(),
         );
+    }
+    let words = |tuning: Option<TuningStatement>| {
+        tuning.map_or_else(
+            || "one run".to_owned(),
+            |t| format!("{} (epsilon {} for one)", t.runs, t.epsilon_one_run),
+        )
+    };
+    let same = match (stated.tuning, ledger.tuning) {
+        (Some(stated), Some(ledger)) => {
+            let (one, recomputed) = (stated.epsilon_one_run, ledger.epsilon_one_run);
+            stated.runs == ledger.runs && (one - recomputed).abs() <= TOLERANCE * recomputed
+        }
+        (stated, ledger) => stated.is_none() && ledger.is_none(),
+    };
+    if !same {
+        differs("tuning", words(stated.tuning), words(ledger.tuning));
     }
     if stated.events != ledger.events {
         differs(

@@ -1,11 +1,12 @@
 use std::path::Path;
 
 use albumen_schema::Unit;
+use albumen_schema::config::TuningRuns;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{LEDGER_VERSION, LedgerError};
-use crate::Event;
+use crate::{AccountingError, Event, Guarantee, account_tuned};
 
 /// The first line of a ledger: what the guarantee is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct Header {
     /// True where private randomness came from a seed instead of the operating system: the
     /// guarantee does not hold then.
     pub insecure_seed: bool,
+    /// How many runs the release is chosen from; one where absent. It stands in the header so that it
+    /// is fixed before the first release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning_runs: Option<TuningRuns>,
 }
 
 impl Header {
@@ -42,6 +47,7 @@ impl Header {
             delta,
             tool: concat!("albumen ", env!("CARGO_PKG_VERSION")).to_owned(),
             insecure_seed: false,
+            tuning_runs: None,
         }
     }
 }
@@ -162,6 +168,18 @@ impl History {
         self.entries.iter().map(|e| e.event.clone()).collect()
     }
 
+    /// What the events guarantee together, the charge for tuning included.
+    ///
+    /// # Errors
+    /// As [`crate::account_tuned`]; a verified ledger has no event out of range.
+    pub fn guarantee(&self) -> Result<Guarantee, AccountingError> {
+        account_tuned(
+            &self.events(),
+            self.header.delta,
+            self.header.tuning_runs.as_ref(),
+        )
+    }
+
     /// SHA-256 of the last line, lower-case hexadecimal: it fixes every line.
     pub fn head(&self) -> &str {
         &self.head
@@ -237,14 +255,20 @@ pub(super) fn validate_header(header: &Header) -> Result<(), LedgerError> {
         "at least 1",
     )
     .map_err(invalid)?;
-    if header.adjacency == "add_remove" {
-        Ok(())
-    } else {
-        Err(LedgerError::Malformed {
-            line: 1,
-            reason: format!("adjacency `{}` is not `add_remove`", header.adjacency),
-        })
+    if let Some(runs) = &header.tuning_runs {
+        crate::tuning::validate(runs).map_err(invalid)?;
     }
+    let malformed = |reason: String| Err(LedgerError::Malformed { line: 1, reason });
+    if header.version < 2 && header.tuning_runs.is_some() {
+        return malformed("version 1 knows no `tuning_runs`".to_owned());
+    }
+    if header.adjacency != "add_remove" {
+        return malformed(format!(
+            "adjacency `{}` is not `add_remove`",
+            header.adjacency
+        ));
+    }
+    Ok(())
 }
 
 fn parse_line<'a, T: Deserialize<'a>>(line: &'a [u8], number: usize) -> Result<T, LedgerError> {

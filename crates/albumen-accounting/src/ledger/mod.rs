@@ -16,7 +16,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// The newest ledger version that this build writes; it reads every version up to it.
-pub const LEDGER_VERSION: u32 = 1;
+///
+/// Version 2 may carry `tuning_runs` in its header.
+pub const LEDGER_VERSION: u32 = 2;
 
 /// What can be wrong with a ledger.
 #[derive(Debug, Error)]

@@ -16,4 +16,4 @@ mod law;
 mod search;
 
 pub(crate) use law::{Direction, Law};
-pub(crate) use search::{Problem, distance_charge};
+pub(crate) use search::Problem;

@@ -4,6 +4,7 @@ use super::compose::{Curve, MAX_GRID, Part, compose};
 use super::cumulant::{Cumulants, Term, cumulants, log_delta_guess, solve_tilt, tail_point};
 use super::discretise::{Resolution, discretise};
 use super::{Direction, Law};
+use crate::distance::Distance;
 
 /// ln of the tilted mass left outside the window, relative to what decides delta.
 const LOG_OUTSIDE: f64 = -12.0;
@@ -22,8 +23,8 @@ fn first_refinement(known: f64) -> i32 {
 /// Laws with the number of times each is run.
 pub(crate) struct Problem {
     pub(crate) laws: Vec<(Law, u64)>,
-    /// Total variation distance from the ideal mechanisms.
-    pub(crate) distance: f64,
+    /// Distance from the ideal mechanisms.
+    pub(crate) distance: Distance,
 }
 
 /// A certified interval.
@@ -31,16 +32,6 @@ pub(crate) struct Problem {
 pub(crate) struct Interval {
     pub(crate) lower: f64,
     pub(crate) upper: f64,
-}
-
-/// What a total variation distance of each output from its ideal adds to delta.
-pub(crate) fn distance_charge(epsilon: f64, distance: f64) -> f64 {
-    // At large epsilon the product of infinity and zero would not be a number.
-    if distance == 0.0 {
-        0.0
-    } else {
-        (1.0 + epsilon.exp()) * distance
-    }
 }
 
 /// One direction of a problem, sketched.
@@ -108,7 +99,7 @@ impl Problem {
             .laws
             .iter()
             .map(|(law, steps)| *steps as f64 * law.total_variation());
-        if runs.sum::<f64>() + distance_charge(0.0, self.distance) <= delta {
+        if runs.sum::<f64>() + self.distance.charge(0.0) <= delta {
             return Interval {
                 lower: 0.0,
                 upper: 0.0,
@@ -137,12 +128,50 @@ impl Problem {
             total.lower = total.lower.max(one.lower);
             total.upper = total.upper.max(one.upper);
         }
-        total.upper = (total.upper + distance_charge(epsilon, self.distance)).min(1.0);
+        total.upper = (total.upper + self.distance.charge(epsilon)).min(1.0);
         total
+    }
+
+    /// Upper bounds on delta at several epsilons >= 0, from a few compositions shared by all.
+    pub(crate) fn deltas_upper(&self, epsilons: &[f64]) -> Vec<f64> {
+        let mut total = vec![0.0_f64; epsilons.len()];
+        for &direction in self.directions() {
+            let view = self.view(direction, -650.0);
+            for (total, one) in total.iter_mut().zip(view.deltas_upper(epsilons)) {
+                *total = total.max(one);
+            }
+        }
+        let charged = total.iter().zip(epsilons);
+        charged
+            .map(|(delta, &epsilon)| (delta + self.distance.charge(epsilon)).min(1.0))
+            .collect()
     }
 }
 
+/// Epsilons at which [`Problem::deltas_upper`] composes, as shares of the (sorted) list.
+const ANCHORS: [f64; 4] = [0.15, 0.45, 0.7, 0.9];
+
 impl View<'_> {
+    fn deltas_upper(&self, epsilons: &[f64]) -> Vec<f64> {
+        let mut sorted = epsilons.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let mut best = vec![1.0_f64; epsilons.len()];
+        for share in ANCHORS {
+            let Some(&anchor) = sorted.get((share * sorted.len() as f64) as usize) else {
+                continue;
+            };
+            let tilt = self.tilt_at(anchor);
+            let k = cumulants(&self.sketch, tilt);
+            let setting = self.setting(&k, tilt, log_delta_guess(&k, tilt), anchor);
+            let curve = self.compose(&setting, 0);
+            for (best, &epsilon) in best.iter_mut().zip(epsilons) {
+                // `min` drops what is not a number.
+                *best = best.min(curve.upper.delta(epsilon));
+            }
+        }
+        best
+    }
+
     /// `known` is a lower bound that another direction gave: precision below it is wasted.
     fn epsilon(&self, delta: f64, known: f64) -> Interval {
         let log_delta = delta.ln();
@@ -159,7 +188,7 @@ impl View<'_> {
             let k = cumulants(&self.sketch, tilt);
             let setting = self.setting(&k, tilt, log_delta, target.unwrap_or(k.mean));
             let curve = self.compose(&setting, refinement);
-            let goal = |epsilon: f64| delta - distance_charge(epsilon, self.problem.distance);
+            let goal = |epsilon: f64| delta - self.problem.distance.charge(epsilon);
             let start = setting.target;
             let upper = curve
                 .upper

@@ -17,7 +17,8 @@ pub(crate) fn account(args: &AccountArgs) -> Outcome {
                 steps,
                 share: 1.0,
             };
-            let solved = calibrate(&[part], &[], epsilon, args.delta).map_err(Failure::usage)?;
+            let solved =
+                calibrate(&[part], &[], None, epsilon, args.delta).map_err(Failure::usage)?;
             let sigma = solved.noise_multipliers[0];
             (
                 vec![Event::poisson_gaussian(sigma, rate, steps)],

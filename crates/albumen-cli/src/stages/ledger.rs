@@ -16,6 +16,7 @@ impl Runner {
         if !begun {
             let header = Header {
                 insecure_seed,
+                tuning_runs: p.tuning_runs,
                 ..Header::new(&self.config.name, p.unit, p.declared_units, p.delta)
             };
             return Ledger::create(&path, header).context("cannot begin the ledger");
@@ -42,17 +43,22 @@ impl Runner {
             header.declared_units,
             header.delta
         );
+        ensure!(
+            header.tuning_runs == p.tuning_runs,
+            "this run's ledger declares other tuning runs than the configuration\n  hint: the \
+             declaration is fixed before the first release; put `privacy.tuning_runs` back, or use \
+             another --out"
+        );
         Ok(ledger)
     }
 
     /// What the run has spent so far.
     pub(crate) fn spent(&self) -> anyhow::Result<Guarantee> {
         let path = self.dir.ledger();
-        let events = if path.exists() {
-            History::read(&path)?.events()
+        Ok(if path.exists() {
+            History::read(&path)?.guarantee()?
         } else {
-            Vec::new()
-        };
-        Ok(account(&events, self.config.privacy.delta)?)
+            account(&[], self.config.privacy.delta)?
+        })
     }
 }

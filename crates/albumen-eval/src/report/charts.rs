@@ -36,7 +36,16 @@ pub(super) fn budget(data: &ReportData<'_>, statement: &PrivacyStatement) -> Res
         let alone = account(&events, statement.delta)?.epsilon;
         parts.push((format!("{stage}, on its own"), alone, "part"));
     }
-    parts.push(("Everything released".to_owned(), statement.epsilon, "total"));
+    if let Some(tuning) = &statement.tuning {
+        let one = tuning.epsilon_one_run;
+        parts.push(("This run, all stages together".to_owned(), one, "part"));
+    }
+    let whole = if statement.tuning.is_some() {
+        "Everything, the choice among runs included"
+    } else {
+        "Everything released"
+    };
+    parts.push((whole.to_owned(), statement.epsilon, "total"));
     parts.push((
         "Allowed by the configuration".to_owned(),
         data.epsilon_allowed,

@@ -83,6 +83,7 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
             statement => figures(&statement),
             guarantee => words::guarantee(&statement),
             not_covered => words::not_covered(&statement),
+            tuning => Value::from(Serde(words::tuning(&statement))),
             insecure_seed => statement.insecure_seed,
             events => Value::from(Serde(&statement.events)),
             budget => Value::from(Serde(charts::budget(data, &statement)?)),

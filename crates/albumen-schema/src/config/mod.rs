@@ -4,14 +4,16 @@
 //! and column it speaks of.
 
 mod error;
+mod privacy;
 mod stages;
 mod train;
 mod validate;
 
 pub use error::ConfigError;
+pub use privacy::{PrivacyConfig, TuningRuns};
 pub use stages::{
     CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
-    OwnerlessAlbums, PrivacyConfig, RenderConfig, Sampling, SummarizeConfig,
+    OwnerlessAlbums, RenderConfig, Sampling, SummarizeConfig,
 };
 pub use train::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining, TrainConfig,

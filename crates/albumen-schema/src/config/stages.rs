@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Unit;
-
 /// How the input is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -102,33 +100,6 @@ impl Default for SummarizeConfig {
             max_tokens: 30,
         }
     }
-}
-
-/// `[privacy]`: the guarantee that is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PrivacyConfig {
-    /// What add/remove adjacency adds or removes: `album` or `owner`.
-    pub unit: Unit,
-    /// Epsilon of the whole release.
-    pub epsilon: f64,
-    /// Delta of the whole release; below 1 / declared_units.
-    pub delta: f64,
-    /// A public number that stands for the number of units; never measured from the corpus.
-    pub declared_units: u64,
-    /// Albums an owner contributes at most (unit `owner`); the first ones by identifier.
-    #[serde(default = "default_max_albums")]
-    pub max_albums_per_owner: usize,
-    /// Share of the budget for the summary model, in (0, 1); the caption model has the rest.
-    #[serde(default = "default_split")]
-    pub summary_share: f64,
-}
-
-fn default_max_albums() -> usize {
-    4
-}
-fn default_split() -> f64 {
-    0.5
 }
 
 /// How tokens are drawn.

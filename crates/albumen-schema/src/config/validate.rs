@@ -110,7 +110,16 @@ impl Config {
             "privacy.summary_share",
             format!("is {}", p.summary_share),
             "the share of the summary model lies inside (0, 1); 0.5 splits evenly",
-        )
+        )?;
+        if let Some((name, value, allowed)) = p.tuning_runs.and_then(|t| t.out_of_range()) {
+            require(
+                false,
+                &format!("privacy.tuning_runs.{name}"),
+                format!("is {value}"),
+                format!("use {allowed}"),
+            )?;
+        }
+        Ok(())
     }
 
     fn check_training(&self, table: &str, t: &ModelTraining) -> Result<(), Fault> {

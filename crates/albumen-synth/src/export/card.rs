@@ -65,6 +65,7 @@ pub(super) fn write(
             declared_units => words::count(statement.declared_units),
             guarantee => words::guarantee(statement),
             not_covered => words::not_covered(statement),
+            tuning => Value::from(Serde(words::tuning(statement))),
             events => Value::from(Serde(&statement.events)),
             captions_from => captions_from(config),
             summaries_from => summaries_from(config),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use albumen_accounting::{Event, History, account};
-use albumen_schema::config::PrivacyConfig;
-use albumen_schema::{Adjacency, LedgeredEvent, PrivacyStatement, TOOL};
+use albumen_schema::config::{PrivacyConfig, TuningRuns};
+use albumen_schema::{Adjacency, LedgeredEvent, PrivacyStatement, TOOL, TuningStatement};
 use serde_json::Value;
 
 use crate::error::{Result, SynthError};
@@ -21,7 +21,14 @@ pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
     if history.entries().is_empty() {
         return Err(SynthError::EmptyLedger);
     }
-    let guarantee = account(&history.events(), header.delta)?;
+    let guarantee = history.guarantee()?;
+    let tuning = match header.tuning_runs {
+        Some(runs) => Some(TuningStatement {
+            runs,
+            epsilon_one_run: account(&history.events(), header.delta)?.epsilon,
+        }),
+        None => None,
+    };
     let events = history
         .entries()
         .iter()
@@ -40,6 +47,7 @@ pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
         unit: header.unit,
         adjacency: Adjacency::AddRemove,
         declared_units: header.declared_units,
+        tuning,
         events,
         ledger_head: history.head().to_owned(),
         insecure_seed: header.insecure_seed,
@@ -88,6 +96,13 @@ pub(super) fn check(statement: &PrivacyStatement, asked: &PrivacyConfig) -> Resu
             statement.declared_units.to_string(),
             asked.declared_units.to_string(),
         );
+    }
+    let words = |runs: Option<TuningRuns>| {
+        runs.map_or_else(|| "no tuning runs".to_owned(), |r| r.to_string())
+    };
+    let declared = statement.tuning.map(|t| t.runs);
+    if declared != asked.tuning_runs {
+        return other("tuning_runs", words(declared), words(asked.tuning_runs));
     }
     // NaN must not pass.
     if statement.epsilon <= asked.epsilon {

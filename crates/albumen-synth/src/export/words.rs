@@ -1,6 +1,8 @@
 //! The guarantee in words that need no mathematics, for the card and the report.
 
+use albumen_schema::config::TuningRuns;
 use albumen_schema::{PrivacyStatement, Unit};
+use serde::Serialize;
 
 /// What the guarantee says, a paragraph each.
 pub fn guarantee(statement: &PrivacyStatement) -> Vec<String> {
@@ -31,6 +33,44 @@ pub fn guarantee(statement: &PrivacyStatement) -> Vec<String> {
     ]
 }
 
+/// The runs that a release was chosen from, in words.
+#[derive(Debug, Serialize)]
+pub struct Tuning {
+    /// How many runs.
+    pub runs: String,
+    /// Epsilon of the one run released.
+    pub epsilon_one_run: String,
+    /// What was charged, and on what condition.
+    pub paragraph: String,
+    /// Whether the total comes from Renyi divergences.
+    pub by_renyi: bool,
+}
+
+/// The declaration of tuning runs in words; `None` where the release is the only run.
+pub fn tuning(statement: &PrivacyStatement) -> Option<Tuning> {
+    let tuning = statement.tuning?;
+    let by_renyi = !matches!(tuning.runs, TuningRuns::Fixed { .. });
+    let condition = if by_renyi {
+        "This holds on condition that the publisher drew the number of runs at random before the first \
+         one, keeps it secret, and shows nothing of the runs that were not chosen."
+    } else {
+        "Every run is counted as if it were published."
+    };
+    Some(Tuning {
+        runs: tuning.runs.to_string(),
+        epsilon_one_run: epsilon(tuning.epsilon_one_run),
+        paragraph: format!(
+            "This release is {}: settings were tried on the private albums, and the epsilon stated here \
+             includes the charge for that choice. {condition}",
+            match tuning.runs {
+                TuningRuns::Fixed { count } => format!("one of {count} runs"),
+                runs => runs.to_string(),
+            }
+        ),
+        by_renyi,
+    })
+}
+
 /// What the guarantee leaves out, a point each.
 pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
     let (unit, _) = unit(statement.unit);
@@ -50,8 +90,8 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
         "What is true of many: habits, places or fashions common in the private albums are meant \
          to show here, and may say something about people who were never in them.",
         "The public models (their own training data), and what is already public elsewhere.",
-        "Choices made by looking at the private albums outside the ledger, such as settings tuned \
-         on them, and anything published about them apart from this release.",
+        "Choices made by looking at the private albums that the ledger does not declare, such as \
+         settings tuned on them, and anything published about them apart from this release.",
         "The machine that held the private albums: who could read it, and what its timing or \
          memory gave away.",
     ]
