@@ -88,8 +88,13 @@ fn configuration(schema: &Value) -> String {
     text
 }
 
-/// The schema behind a `$ref`, or the value itself.
+/// The schema behind a `$ref`, an optional one included, or the value itself.
 fn resolve<'a>(root: &'a Value, value: &'a Value) -> &'a Value {
+    let optional = value["anyOf"].as_array().into_iter().flatten();
+    let value = optional
+        .into_iter()
+        .find(|v| v["$ref"].is_string())
+        .unwrap_or(value);
     let target = value["$ref"].as_str().and_then(|r| r.rsplit('/').next());
     target.map_or(value, |name| &root["$defs"][name])
 }
@@ -141,16 +146,36 @@ fn write_table(text: &mut String, root: &Value, table: &Value, path: &str) {
 
 fn kind(schema: &Value) -> String {
     if let Some(choices) = schema["oneOf"].as_array() {
-        let names: Vec<String> = choices
-            .iter()
-            .filter_map(|c| c["const"].as_str().map(|s| format!("`{s}`")))
-            .collect();
+        let names: Vec<String> = choices.iter().filter_map(choice).collect();
         return names.join(", ");
     }
     match &schema["type"] {
         Value::String(name) => name.clone(),
         other => other.to_string(),
     }
+}
+
+/// One of several values: a constant, or a table with a constant among its keys.
+fn choice(schema: &Value) -> Option<String> {
+    if let Some(name) = schema["const"].as_str() {
+        return Some(format!("`{name}`"));
+    }
+    let required: Vec<&str> = schema["required"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let keys: Vec<String> = (required.iter())
+        .map(|key| {
+            let value = &schema["properties"][key];
+            let shown = match value["const"].as_str() {
+                Some(name) => format!("\"{name}\""),
+                None => value["type"].as_str().unwrap_or_default().to_owned(),
+            };
+            format!("{key} = {shown}")
+        })
+        .collect();
+    Some(format!("`{{ {} }}`", keys.join(", ")))
 }
 
 #[cfg(test)]
