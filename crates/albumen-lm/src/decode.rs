@@ -63,7 +63,6 @@ struct Feed<'a> {
 /// What all passes of one call share.
 struct Decoder<'a> {
     lm: &'a Lm<Cpu>,
-    kernels: Cpu,
     adapter: Option<DeviceAdapter<'a, Cpu>>,
     prefix: Option<&'a Cache>,
 }
@@ -168,14 +167,9 @@ impl<'a> Decoder<'a> {
         adapter: Option<Adapter<'a>>,
         prefix: Option<&'a Cache>,
     ) -> Result<Self, LmError> {
-        let kernels = lm.kernels.alone();
-        let mut adapter = adapter.map(|a| lm.device_adapter(a)).transpose()?;
-        if let Some(adapter) = &mut adapter {
-            adapter.params = kernels.transpose_b(&adapter.params, adapter.adapter.layout);
-        }
+        let adapter = adapter.map(|a| lm.device_adapter(a)).transpose()?;
         Ok(Self {
             lm,
-            kernels,
             adapter,
             prefix,
         })
@@ -283,7 +277,7 @@ impl<'a> Decoder<'a> {
             }
         });
         let last = self.feed(feeds.collect())?;
-        let mut logits = self.kernels.linear(&last, self.lm.head(), None)?; // (slots, vocab)
+        let mut logits = self.lm.kernels.linear(&last, self.lm.head(), None)?; // (slots, vocab)
         let vocab = logits.cols();
         let stops: Vec<_> = logits
             .par_chunks_mut(vocab)
@@ -324,11 +318,11 @@ impl<'a> Decoder<'a> {
             last.extend_from_slice(&self.pass(now)?);
             left = later;
         }
-        self.kernels.upload(&last, hidden)
+        self.lm.kernels.upload(&last, hidden)
     }
 
     fn pass(&self, feeds: &mut [Feed<'_>]) -> Result<Matrix, LmError> {
-        let (lm, k) = (self.lm, &self.kernels);
+        let (lm, k) = (self.lm, &self.lm.kernels);
         let (mut tokens, mut positions, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for feed in feeds.iter() {
             let start: usize = feed.before.iter().map(|c| c.len()).sum::<usize>() + feed.own.len();
@@ -344,7 +338,7 @@ impl<'a> Decoder<'a> {
             };
             let adapter = self.adapter.as_ref();
             h = lm
-                .layer_with(k, layer, h, &angles, adapter, false, &mut attend)?
+                .layer_with(layer, h, &angles, adapter, false, &mut attend)?
                 .0;
         }
         for feed in feeds.iter_mut() {

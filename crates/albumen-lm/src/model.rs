@@ -191,16 +191,15 @@ impl<K: Kernels> Lm<K> {
         adapter: Option<&DeviceAdapter<'_, K>>,
         save: bool,
     ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
-        let k = &self.kernels;
-        let mut attend = |qkv: &K::Matrix, shape: &AttentionShape| k.attention(qkv, shape, runs);
-        self.layer_with(k, index, h, angles, adapter, save, &mut attend)
+        let mut attend =
+            |qkv: &K::Matrix, shape: &AttentionShape| self.kernels.attention(qkv, shape, runs);
+        self.layer_with(index, h, angles, adapter, save, &mut attend)
     }
 
     /// One layer with attention left to `attend`, which gives its output (n, q) and the logs of the
     /// softmax's denominators.
     pub(crate) fn layer_with(
         &self,
-        k: &K,
         index: usize,
         h: K::Matrix,
         angles: &Angles<K>,
@@ -208,7 +207,7 @@ impl<K: Kernels> Lm<K> {
         save: bool,
         attend: &mut Attend<'_, K>,
     ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
-        let (l, eps) = (&self.layers[index], self.eps());
+        let (k, l, eps) = (&self.kernels, &self.layers[index], self.eps());
         let none = LayerSites::default();
         let sites = adapter.map_or(&none, |a| a.adapter.layout.sites(index));
         let with = |site| Option::zip(Option::as_ref(site), adapter);
@@ -227,7 +226,6 @@ impl<K: Kernels> Lm<K> {
 
         let kept = if save { Some(k.copy(&h)?) } else { None };
         let (m, u_o, attention_output) = self.onto_residual(
-            k,
             &y,
             l.o(),
             with(&sites.o),
@@ -240,7 +238,6 @@ impl<K: Kernels> Lm<K> {
         let z = k.gate(&gate_up, self.config.activation)?; // (n, i)
         let m_kept = if save { Some(k.copy(&m)?) } else { None };
         let (out, u_down, mlp_output) = self.onto_residual(
-            k,
             &z,
             l.down(),
             with(&sites.down),
@@ -272,13 +269,13 @@ impl<K: Kernels> Lm<K> {
     #[expect(clippy::type_complexity, reason = "three results of one step")]
     fn onto_residual(
         &self,
-        k: &K,
         x: &K::Matrix,
         weight: (&K::Weight, Option<&K::Matrix>),
         site: Option<(&Site, &DeviceAdapter<'_, K>)>,
         norm: Option<&K::Matrix>,
         residual: K::Matrix,
     ) -> Result<(K::Matrix, Option<K::Matrix>, Option<(K::Matrix, K::Matrix)>), LmError> {
+        let k = &self.kernels;
         let Some(norm) = norm else {
             let (out, u) = project(k, x, weight, site, Some(residual))?;
             return Ok((out, u, None));

@@ -7,8 +7,6 @@ use rayon::prelude::*;
 
 use super::buffer::Matrix;
 use super::matmul::{Threads, View, ViewMut, matmul};
-use super::simd::simd;
-use super::weight::rows_alone;
 use crate::kernels::LoraScale;
 use crate::lora::{Block, Site};
 
@@ -66,45 +64,6 @@ pub(crate) fn forward(
             b(params, block, rank).t(),
             Threads::All,
         );
-    }
-}
-
-/// [`forward`] where each row has the same bits whatever rows stand beside it; B is (rank, out).
-pub(crate) fn forward_alone(
-    x: &Matrix,
-    params: &[f32],
-    site: &Site,
-    lora: LoraScale,
-    u: &mut Matrix,
-    y: &mut Matrix,
-) {
-    let (n, w, rank, stride) = (x.rows(), u.cols(), lora.rank, y.cols());
-    rows_alone(
-        x,
-        &params[site.a..site.a + w * site.input],
-        n,
-        site.input,
-        u,
-        false,
-    );
-    y.par_chunks_mut(stride)
-        .zip(u.par_chunks(w))
-        .with_min_len(4)
-        .for_each(|(y, u)| {
-            for (block, u) in site.blocks.iter().zip(u.chunks_exact(rank)) {
-                let b = params[block.b..].chunks_exact(block.columns.len());
-                for (u, b) in u.iter().zip(b) {
-                    add_scaled(&mut y[block.columns.clone()], lora.scale * u, b);
-                }
-            }
-        });
-}
-
-simd! {
-    fn add_scaled(y: &mut [f32], scale: f32, x: &[f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = scale.mul_add(*x, *y);
-        }
     }
 }
 

@@ -1,4 +1,7 @@
-//! The kernels on the processor's own cores: f32 through `gemm`, or bf16 operands with AVX512-BF16.
+//! The kernels on the processor's own cores: f32 operands, or bf16 ones with AVX512-BF16.
+//!
+//! A row's results have the same bits whatever other sequences are in the matrix and however many
+//! threads there are.
 
 pub(crate) mod attention;
 mod bf16;
@@ -9,7 +12,9 @@ mod lora;
 mod loss;
 mod matmul;
 mod norm;
+mod pack;
 pub(crate) mod simd;
+mod tile;
 mod weight;
 
 use std::ops::Range;
@@ -20,7 +25,7 @@ use rayon::prelude::*;
 use super::{AttentionShape, Kernels, LoraScale, PackedRun, Precision};
 use crate::config::Activation;
 use crate::error::LmError;
-use crate::lora::{LoraLayout, Site};
+use crate::lora::Site;
 
 pub use buffer::Matrix;
 pub use weight::Weight;
@@ -28,8 +33,6 @@ pub use weight::Weight;
 /// The processor's kernels. They run in rayon's current thread pool.
 pub struct Cpu {
     bf16: bool,
-    /// See [`Cpu::alone`].
-    alone: bool,
     pool: Arc<buffer::Pool>,
 }
 
@@ -40,36 +43,8 @@ impl Cpu {
         let bf16 = precision == Precision::Bf16 && simd::features().bf16;
         Self {
             bf16,
-            alone: false,
             pool: Arc::default(),
         }
-    }
-
-    /// Kernels over the same memory for which each row of a result has the same bits whatever rows
-    /// stand beside it and however many threads there are. Forward only, and B matrices of adapters
-    /// are transposed, (rank, out).
-    pub(crate) fn alone(&self) -> Self {
-        Self {
-            bf16: self.bf16,
-            alone: true,
-            pool: Arc::clone(&self.pool),
-        }
-    }
-
-    /// Parameters with every B matrix transposed to (rank, out), for [`Cpu::alone`].
-    pub(crate) fn transpose_b(&self, params: &Matrix, layout: &LoraLayout) -> Matrix {
-        let mut to = self.like(params);
-        to.copy_from_slice(params);
-        for tensor in layout.tensors().iter().filter(|t| t.is_b()) {
-            let [out, rank] = tensor.shape;
-            for (i, v) in params[tensor.offset..tensor.offset + out * rank]
-                .iter()
-                .enumerate()
-            {
-                to[tensor.offset + i % rank * out + i / rank] = *v;
-            }
-        }
-        to
     }
 
     /// The precision in use.
@@ -182,11 +157,7 @@ impl Kernels for Cpu {
     fn linear(&self, x: &Matrix, w: &Weight, onto: Option<Matrix>) -> Result<Matrix, LmError> {
         let add = onto.is_some();
         let mut y = onto.unwrap_or_else(|| self.matrix(x.rows(), w.out()));
-        if self.alone {
-            w.forward_alone(x, &mut y, add);
-        } else {
-            w.forward_rows(x, x.rows(), &mut y, add);
-        }
+        w.forward_rows(x, x.rows(), &mut y, add);
         Ok(y)
     }
 
@@ -322,11 +293,7 @@ impl Kernels for Cpu {
         y: &mut Matrix,
     ) -> Result<Matrix, LmError> {
         let mut u = self.matrix(x.rows(), lora::width(site, lora));
-        if self.alone {
-            lora::forward_alone(x, params, site, lora, &mut u, y);
-        } else {
-            lora::forward(x, params, site, lora, &mut u, y);
-        }
+        lora::forward(x, params, site, lora, &mut u, y);
         Ok(u)
     }
 

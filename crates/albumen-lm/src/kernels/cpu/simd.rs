@@ -135,12 +135,6 @@ pub(crate) fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32, f32) -> f32) -> f3
     s[0] + rest
 }
 
-/// The inner product.
-#[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    sum2(a, b, |s, a, b| a.mul_add(b, s))
-}
-
 /// The largest number.
 #[inline(always)]
 pub(crate) fn max(x: &[f32]) -> f32 {

@@ -2,12 +2,8 @@
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::bf16::{self, Packed};
-use super::buffer::Matrix;
 use super::matmul::{Threads, View, ViewMut, matmul};
-use super::simd::{dot, simd};
 
 /// A frozen (out, in) weight.
 pub struct Weight {
@@ -107,56 +103,6 @@ impl Weight {
             Store::Bf16 { forward, backward } => {
                 let packed = backward.get_or_init(|| forward.transposed());
                 bf16::product(g, packed, dx, false);
-            }
-        }
-    }
-
-    /// [`Weight::forward_rows`] where each row of y has the same bits whatever rows stand beside
-    /// it. Slower in f32 and for many rows.
-    pub(crate) fn forward_alone(&self, x: &Matrix, y: &mut Matrix, accumulate: bool) {
-        match &self.store {
-            Store::F32(w) => rows_alone(x, w, x.rows(), self.input, y, accumulate),
-            Store::Bf16 { .. } => self.forward_rows(x, x.rows(), y, accumulate),
-        }
-    }
-}
-
-/// `y = x w^T` (or +=) by inner products, each summed in one order.
-pub(crate) fn rows_alone(
-    x: &[f32],
-    w: &[f32],
-    n: usize,
-    input: usize,
-    y: &mut Matrix,
-    accumulate: bool,
-) {
-    let out = w.len() / input;
-    let mut columns = y.pool().matrix(out, n); // transposed, so that tasks write whole rows
-    let per_task = (65536 / (input * n).max(1)).clamp(1, 64);
-    columns
-        .par_chunks_mut(n * per_task)
-        .zip(w.par_chunks(input * per_task))
-        .for_each(|(columns, w)| {
-            inner_products(x, w, input, columns);
-        });
-    y.par_chunks_mut(out).enumerate().for_each(|(i, y)| {
-        for (y, column) in y.iter_mut().zip(columns.chunks_exact(n)) {
-            *y = if accumulate {
-                *y + column[i]
-            } else {
-                column[i]
-            };
-        }
-    });
-}
-
-simd! {
-    /// `y[o][i] = x[i] . w[o]`.
-    fn inner_products(x: &[f32], w: &[f32], input: usize, y: &mut [f32]) {
-        let n = x.len() / input;
-        for (y, w) in y.chunks_exact_mut(n).zip(w.chunks_exact(input)) {
-            for (y, x) in y.iter_mut().zip(x.chunks_exact(input)) {
-                *y = dot(x, w);
             }
         }
     }
