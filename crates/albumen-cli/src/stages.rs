@@ -4,6 +4,7 @@
 mod ledger;
 mod private;
 mod public;
+mod warm_up;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub enum Stage {
     Caption,
     /// Summarise every album.
     Summarize,
+    /// Train both models on public albums, where [train.public] names them.
+    TrainPublic,
     /// Train the summary model.
     TrainSummary,
     /// Train the caption model.
@@ -44,10 +47,11 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ingest,
         Self::Caption,
         Self::Summarize,
+        Self::TrainPublic,
         Self::TrainSummary,
         Self::TrainCaption,
         Self::Generate,
@@ -63,6 +67,7 @@ impl Stage {
             Self::Ingest => "ingest",
             Self::Caption => "caption",
             Self::Summarize => "summarize",
+            Self::TrainPublic => "train-public",
             Self::TrainSummary => "train-summary",
             Self::TrainCaption => "train-caption",
             Self::Generate => "generate",
@@ -90,6 +95,9 @@ impl Runner {
             if stage > until {
                 break;
             }
+            if stage == Stage::TrainPublic && self.config.train.public.is_none() {
+                continue;
+            }
             let expected = self.expected(stage)?;
             if force != Some(stage) && self.is_finished(stage, &expected)? {
                 self.empty_escrow(stage)?;
@@ -106,6 +114,7 @@ impl Runner {
             Stage::Ingest => self.ingest(manifest),
             Stage::Caption => self.caption(manifest),
             Stage::Summarize => self.summarize(manifest),
+            Stage::TrainPublic => self.train_public(manifest),
             Stage::TrainSummary | Stage::TrainCaption => self.train(stage, manifest),
             Stage::Generate => self.generate(manifest),
             Stage::Curate => self.curate(manifest),
@@ -121,6 +130,7 @@ impl Runner {
             Stage::Ingest | Stage::Caption | Stage::Summarize => {
                 self.dir.private().join(stage.name())
             }
+            Stage::TrainPublic => self.dir.model("public"),
             Stage::TrainSummary => self.dir.model("summary"),
             Stage::TrainCaption => self.dir.model("caption"),
             Stage::Generate | Stage::Curate | Stage::Render => {
@@ -151,6 +161,18 @@ impl Runner {
             Stage::Ingest => json!([c.corpus, c.privacy.unit]),
             Stage::Caption => json!(c.caption),
             Stage::Summarize => json!(c.summarize),
+            Stage::TrainPublic => {
+                let t = &c.train;
+                json!([
+                    t.public,
+                    t.lora_rank,
+                    t.lora_alpha,
+                    t.lora_targets,
+                    t.lora_layers,
+                    t.init_seed,
+                    limits
+                ])
+            }
             // The noise is solved from these; the ledger holds what was really used.
             Stage::TrainSummary | Stage::TrainCaption => json!([c.privacy, c.train, limits]),
             Stage::Generate => json!(c.generate),
@@ -180,12 +202,15 @@ impl Runner {
             Ok(())
         };
         match stage {
-            Stage::Ingest | Stage::Report => {}
+            Stage::Ingest | Stage::TrainPublic | Stage::Report => {}
             Stage::Caption => outputs_of(Stage::Ingest)?,
             Stage::Summarize => outputs_of(Stage::Caption)?,
             Stage::TrainSummary | Stage::TrainCaption => {
                 outputs_of(Stage::Caption)?;
                 outputs_of(Stage::Summarize)?;
+                if self.config.train.public.is_some() {
+                    outputs_of(Stage::TrainPublic)?;
+                }
             }
             Stage::Generate => {
                 outputs_of(Stage::TrainSummary)?;
@@ -200,7 +225,7 @@ impl Runner {
         }
         let model = match stage {
             Stage::Summarize => Some(&self.config.summarize.model),
-            Stage::TrainSummary | Stage::TrainCaption | Stage::Generate => {
+            Stage::TrainPublic | Stage::TrainSummary | Stage::TrainCaption | Stage::Generate => {
                 Some(&self.config.train.model)
             }
             _ => None,
@@ -218,6 +243,9 @@ impl Runner {
                 path.display()
             );
             inputs.insert("corpus".to_owned(), run_dir::fingerprint(path)?);
+        }
+        if let (Stage::TrainPublic, Some(public)) = (stage, &self.config.train.public) {
+            inputs.insert("albums".to_owned(), run_dir::hash_file(&public.path)?);
         }
         if stage == Stage::Export && self.dir.ledger().exists() {
             inputs.insert("ledger".to_owned(), run_dir::hash_file(&self.dir.ledger())?);

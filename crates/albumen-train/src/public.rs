@@ -129,6 +129,7 @@ pub fn warm_up(
         progress(StepProgress {
             step: step + 1,
             steps: settings.steps,
+            resumed: 0,
         });
     }
     Ok(state.into_params())

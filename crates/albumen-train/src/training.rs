@@ -48,6 +48,8 @@ pub struct StepProgress {
     pub step: u64,
     /// Steps in all.
     pub steps: u64,
+    /// Steps that an earlier process had taken.
+    pub resumed: u64,
 }
 
 /// Sequences of every unit, with their cached states.
@@ -102,6 +104,7 @@ pub fn train(
 
     let mut training = DpTraining::begin(plan, optimizer, initial, &count, randomness)?;
     training.restore(checkpoints.path, checkpoints.context)?;
+    let resumed = training.steps_taken();
     let mut saved = Instant::now();
     while let Some(batch) = training.sample()? {
         let mut sum = training.clipped_sum(&batch);
@@ -136,8 +139,11 @@ pub fn train(
             training.checkpoint(checkpoints.path, checkpoints.context)?;
             saved = Instant::now();
         }
-        let step = training.steps_taken();
-        progress(StepProgress { step, steps });
+        progress(StepProgress {
+            step: training.steps_taken(),
+            steps,
+            resumed,
+        });
     }
 
     Ok(training.finish()?)

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use albumen_schema::Config;
+use albumen_train::read_public;
+use anyhow::Context;
 use serde_json::json;
 
 use crate::args::{RunArgs, StageArgs};
@@ -68,6 +70,9 @@ fn runner(
     let budget = Budget::solve(&config)?;
     let models = Models::new()?;
     models.check(&config)?;
+    if let Some(public) = &config.train.public {
+        read_public(&public.path).context("[train.public]")?;
+    }
     if check_only {
         return Ok(None);
     }

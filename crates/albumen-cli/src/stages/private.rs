@@ -12,16 +12,17 @@ use albumen_corpus::{
 };
 use albumen_dp::{Decay, Optimizer, Randomness, Rule, Schedule, decode_f32, encode_f32, recover};
 use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
-use albumen_schema::StageManifest;
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
+use albumen_schema::{Config, StageManifest};
 use albumen_train::{Checkpoints, Engine, Lengths, Model, StepProgress, check_released};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
 use super::{Runner, Stage};
 use crate::failure::Outcome;
+use crate::models::LanguageModel;
 use crate::progress::{Progress, say};
 use crate::run_dir::{Part, write_whole};
 
@@ -105,7 +106,7 @@ impl Runner {
         let layout = LoraLayout::new(language.lm.config(), &lora)?;
         let mut ledger = self.open_ledger()?;
         let escrow = self.dir.private().join("escrow").join(model.name());
-        let initial = layout.init(self.config.train.init_seed);
+        let initial = self.initial(model, &layout)?;
 
         let params = if let Some(bytes) = recover(&ledger, stage.name(), &escrow)? {
             say(&format!(
@@ -122,20 +123,7 @@ impl Runner {
             )?;
             let privacy = &self.config.privacy;
             let units = group_units(texts, privacy.unit, privacy.max_albums_per_owner);
-            let engine = Engine {
-                lm: &language.lm,
-                tokenizer: &language.tokenizer,
-                layout: &layout,
-                budget: MicroBatch {
-                    tokens: self.config.train.micro_batch_tokens,
-                    ..MicroBatch::default()
-                },
-                lengths: Lengths {
-                    summary_tokens: self.config.generate.max_summary_tokens,
-                    caption_tokens: self.config.generate.max_caption_tokens,
-                },
-                cache_activations: self.config.train.cache_activations,
-            };
+            let engine = engine(&self.config, &language, &layout);
             let randomness = match self.insecure_seed {
                 Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
                 None => Randomness::Os,
@@ -143,7 +131,6 @@ impl Runner {
             let checkpoint = self.checkpoint(model);
             let context = checkpoint_context(&manifest, &ledger)?;
             let started = Instant::now();
-            let mut first = None;
             let released = albumen_train::train(
                 &engine,
                 model,
@@ -157,17 +144,16 @@ impl Runner {
                     context: &context,
                     every: Duration::from_secs(self.config.train.checkpoint_seconds),
                 },
-                &mut |StepProgress { step, steps }| {
-                    let before = *first.get_or_insert(step - 1);
-                    let pace = (step - before) as f64 / started.elapsed().as_secs_f64();
-                    progress.set(
-                        step as f64 / steps as f64,
-                        &format!(
-                            "step {step} of {steps}, {:.1} expected units/s, {:.0} s left",
-                            pace * plan.expected_batch as f64,
-                            (steps - step) as f64 / pace
-                        ),
-                    );
+                &mut |at: StepProgress| {
+                    if at.step == at.resumed + 1 && at.resumed > 0 {
+                        say(&format!(
+                            "{}: went on after step {}",
+                            stage.name(),
+                            at.resumed
+                        ));
+                    }
+                    let words = pace(at, started.elapsed(), plan.expected_batch);
+                    progress.set(at.step as f64 / at.steps as f64, &words);
                 },
             )?;
             let params = released.commit(&mut ledger, stage.name(), &escrow, encode_f32)?;
@@ -255,11 +241,33 @@ impl Runner {
     }
 }
 
-fn read_adapter(path: &Path, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
+pub(super) fn read_adapter(path: &Path, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     layout
         .from_safetensors(&bytes)
         .with_context(|| format!("{} is not the adapter of this run", path.display()))
+}
+
+/// The public side of training.
+pub(super) fn engine<'a>(
+    config: &Config,
+    language: &'a LanguageModel,
+    layout: &'a LoraLayout,
+) -> Engine<'a> {
+    Engine {
+        lm: &language.lm,
+        tokenizer: &language.tokenizer,
+        layout,
+        budget: MicroBatch {
+            tokens: config.train.micro_batch_tokens,
+            ..MicroBatch::default()
+        },
+        lengths: Lengths {
+            summary_tokens: config.generate.max_summary_tokens,
+            caption_tokens: config.generate.max_caption_tokens,
+        },
+        cache_activations: config.train.cache_activations,
+    }
 }
 
 /// What is adapted.
@@ -289,6 +297,18 @@ pub(super) fn lora_config(train: &TrainConfig) -> LoraConfig {
 fn checkpoint_context(manifest: &StageManifest, ledger: &Ledger) -> anyhow::Result<String> {
     let manifest = serde_json::to_string(manifest)?;
     Ok(format!("{manifest}\n{}", ledger.head()))
+}
+
+/// Steps, pace and time left, in public numbers: the units of a step are the expected ones.
+fn pace(at: StepProgress, elapsed: Duration, expected_batch: u64) -> String {
+    let rate = (at.step - at.resumed) as f64 / elapsed.as_secs_f64().max(1e-9);
+    format!(
+        "step {} of {}, {:.1} expected units/s, {:.0} s left",
+        at.step,
+        at.steps,
+        rate * expected_batch as f64,
+        (at.steps - at.step) as f64 / rate
+    )
 }
 
 /// A private share, in twentieths: finer steps would tell how many albums there are.

@@ -69,6 +69,7 @@ pub(super) fn write(
             events => Value::from(Serde(&statement.events)),
             captions_from => captions_from(config),
             summaries_from => summaries_from(config),
+            public_training => config.train.public.as_ref().map(|p| sentence(&p.source)),
             base_model => model_name(&config.train.model),
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),
@@ -159,4 +160,9 @@ fn limits(illustration: bool) -> Vec<&'static str> {
     } else {
         Vec::new()
     }
+}
+
+/// Ends with one full stop.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim().trim_end_matches('.'))
 }

@@ -1,0 +1,74 @@
+//! Training on public albums, before the private trainings that start from its adapters.
+
+use std::path::Path;
+
+use albumen_dp::{Decay, Optimizer, Schedule};
+use albumen_lm::LoraLayout;
+use albumen_schema::StageManifest;
+use albumen_train::{Model, StepProgress, WarmUp, read_public, warm_up};
+use anyhow::Context;
+
+use super::private::{engine, lora_config, read_adapter};
+use super::{Runner, Stage};
+use crate::failure::Outcome;
+use crate::progress::{Progress, say};
+use crate::run_dir::{Part, write_whole};
+
+fn file_name(model: Model) -> String {
+    format!("{}.safetensors", model.name())
+}
+
+impl Runner {
+    /// Trains both adapters on the albums of `[train.public]`.
+    pub(super) fn train_public(&mut self, manifest: StageManifest) -> Outcome {
+        let settings = self.config.train.public.clone();
+        let settings = settings.context("[train.public] is not set")?;
+        let albums = read_public(&settings.path)?;
+        let language = self.models.language_model(&self.config.train.model)?;
+        let layout = LoraLayout::new(language.lm.config(), &lora_config(&self.config.train))?;
+        let engine = engine(&self.config, &language, &layout);
+        let part = Part::start(&self.output(Stage::TrainPublic))?;
+        let mut progress = Progress::start(Stage::TrainPublic.name());
+        for (half, model) in [Model::Summary, Model::Caption].into_iter().enumerate() {
+            let how = WarmUp {
+                batch: settings.batch,
+                steps: settings.steps,
+                optimizer: Optimizer {
+                    schedule: Schedule {
+                        peak: settings.learning_rate,
+                        warmup_steps: settings.steps / 10,
+                        decay: Decay::Cosine {
+                            final_fraction: 0.0,
+                        },
+                    },
+                    ..Optimizer::adam(settings.learning_rate)
+                },
+                seed: settings.seed,
+            };
+            let initial = layout.init(self.config.train.init_seed);
+            let mut show = |StepProgress { step, steps, .. }| {
+                let share = (half as f64 + step as f64 / steps as f64) / 2.0;
+                progress.set(share, &format!("{} step {step} of {steps}", model.name()));
+            };
+            let params = warm_up(&engine, model, &how, initial, &albums, &mut show)?;
+            write_whole(
+                &part.path().join(file_name(model)),
+                &layout.to_safetensors(&params)?,
+            )?;
+        }
+        self.finished(Stage::TrainPublic, manifest, part.path())?;
+        part.finish()?;
+        progress.finish(&format!("{} public albums", albums.len()));
+        say("train-public: every album of [train.public] counts as published");
+        Ok(())
+    }
+
+    /// Where a private training starts: from the public one, or from the seed.
+    pub(super) fn initial(&self, model: Model, layout: &LoraLayout) -> anyhow::Result<Vec<f32>> {
+        if self.config.train.public.is_none() {
+            return Ok(layout.init(self.config.train.init_seed));
+        }
+        let path = self.output(Stage::TrainPublic).join(file_name(model));
+        read_adapter(Path::new(&path), layout)
+    }
+}
