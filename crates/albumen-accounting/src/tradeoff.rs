@@ -1,7 +1,8 @@
 //! What a guarantee means to an attacker who must say whether a unit took part.
 
 use crate::event::check;
-use crate::{AccountingError, Composition};
+use crate::tuning::SecretRuns;
+use crate::{AccountingError, Composition, Event, TuningRuns};
 
 /// Points of the privacy profile at which the trade-off is taken.
 const POINTS: usize = 40;
@@ -27,13 +28,35 @@ impl TradeOff {
     /// As [`Composition::epsilon`].
     pub fn new(composition: &Composition) -> Result<Self, AccountingError> {
         let end = composition.epsilon(1e-6)?.upper.clamp(1e-6, 700.0);
-        let profile = (0..POINTS)
-            .map(|i| {
-                let epsilon = end * (i as f64 / (POINTS - 1) as f64).powf(1.2);
-                Ok((epsilon, composition.delta(epsilon)?.upper))
-            })
-            .collect::<Result<_, AccountingError>>()?;
-        Ok(Self { profile })
+        let epsilons: Vec<f64> = (0..POINTS)
+            .map(|i| end * (i as f64 / (POINTS - 1) as f64).powf(1.2))
+            .collect();
+        let mut deltas = composition.deltas_upper(&epsilons)?;
+        // The advantage is worth the full accuracy.
+        deltas[0] = deltas[0].min(composition.delta(0.0)?.upper);
+        Ok(Self {
+            profile: epsilons.into_iter().zip(deltas).collect(),
+        })
+    }
+
+    /// The same for the events of one run, chosen as `runs` says.
+    ///
+    /// # Errors
+    /// As [`crate::account_tuned`].
+    pub fn tuned(events: &[Event], runs: Option<&TuningRuns>) -> Result<Self, AccountingError> {
+        match runs {
+            None => Self::new(&Composition::new(events)?),
+            Some(TuningRuns::Fixed { count }) => {
+                let copies = (0..*count).flat_map(|_| events.iter().cloned());
+                Self::new(&Composition::new(&copies.collect::<Vec<_>>())?)
+            }
+            Some(runs) => {
+                let tuned = SecretRuns::new(events, runs)?;
+                let deltas = (0..POINTS).map(|i| 10_f64.powf(-0.2 * (i as f64 + 0.5)));
+                let profile = deltas.map(|delta| (tuned.epsilon(delta), delta)).collect();
+                Ok(Self { profile })
+            }
+        }
     }
 
     /// The largest true-positive rate at this false-positive rate.
@@ -52,17 +75,22 @@ impl TradeOff {
             .profile
             .iter()
             .fold(1.0_f64, |best, &(epsilon, delta)| {
-                let steep = delta + epsilon.exp() * rate;
+                // At an infinite epsilon and rate 0 the product would not be a number.
+                let steep = delta + epsilon.min(700.0).exp() * rate;
                 let flat = 1.0 - (-epsilon).exp() * (1.0 - delta - rate);
                 best.min(steep).min(flat)
             });
         Ok(best.max(rate))
     }
 
-    /// The largest advantage over guessing of a test at even odds: the total variation distance,
-    /// delta at epsilon 0.
+    /// The largest advantage over guessing of a test at even odds (true-positive rate less false-positive
+    /// rate): the total variation distance, delta at epsilon 0 where the profile holds it.
     pub fn advantage(&self) -> f64 {
-        self.profile[0].1
+        let each = self.profile.iter().map(|&(epsilon, delta)| {
+            let odds = epsilon.exp();
+            1.0 - 2.0 * (1.0 - delta) / (1.0 + odds)
+        });
+        each.fold(1.0, f64::min)
     }
 
     /// (false-positive rate, largest true-positive rate) at `points >= 2` rates from 1e-4 to 1, evenly
@@ -101,6 +129,28 @@ mod tests {
         }
         // 2 Phi(mu / 2) - 1.
         assert!((trade_off.advantage() - 0.261_117_319_636_471_9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn choosing_among_runs_helps_the_attacker() {
+        let events = [Event::poisson_gaussian(2.0, 0.02, 500)];
+        let rates = |runs: Option<TuningRuns>| {
+            let found = TradeOff::tuned(&events, runs.as_ref()).unwrap();
+            (found.true_positive_rate(0.01).unwrap(), found.advantage())
+        };
+        let (one, advantage) = rates(None);
+        for runs in [
+            TuningRuns::Fixed { count: 3 },
+            TuningRuns::SecretPoisson { mean: 10.0 },
+        ] {
+            let (more, larger) = rates(Some(runs));
+            assert!(more > one && more < 1.0, "{runs:?} {more} {one}");
+            assert!(larger > advantage && larger < 1.0, "{runs:?} {larger}");
+        }
+        assert_eq!(
+            rates(Some(TuningRuns::Fixed { count: 1 })),
+            (one, advantage)
+        );
     }
 
     #[test]

@@ -84,38 +84,62 @@ pub fn tuned_epsilon(
     if let TuningRuns::Fixed { .. } = runs {
         return Ok(account_tuned(events, delta, Some(runs))?.epsilon);
     }
-    let composition = Composition::new(events)?;
-    let curve = tuned_curve(events, &composition, runs)?;
-    let convert = |delta: f64| {
-        let each = curve.iter().map(|&(order, rdp)| {
+    Ok(SecretRuns::new(events, runs)?.epsilon(delta))
+}
+
+/// The best of a secret random number of runs, ready for questions.
+pub(crate) struct SecretRuns {
+    /// (order, Renyi divergence) of the chosen run.
+    curve: Vec<(f64, f64)>,
+    /// Total variation distance of the chosen output from the ideal one.
+    distance: f64,
+}
+
+impl SecretRuns {
+    /// `runs` must be one of the secret kinds.
+    pub(crate) fn new(events: &[Event], runs: &TuningRuns) -> Result<Self, AccountingError> {
+        validate(runs)?;
+        let composition = Composition::new(events)?;
+        Ok(Self {
+            curve: tuned_curve(events, &composition, runs)?,
+            // Each run adds its own.
+            distance: runs.mean() * composition.distance(),
+        })
+    }
+
+    /// The certified epsilon at this delta; infinite where the distance uses delta up.
+    pub(crate) fn epsilon(&self, delta: f64) -> f64 {
+        let charge = |epsilon: f64| {
+            if self.distance == 0.0 {
+                0.0
+            } else {
+                (1.0 + epsilon.exp()) * self.distance
+            }
+        };
+        let mut epsilon = self.convert(delta);
+        for _ in 0..50 {
+            let rest = delta - charge(epsilon);
+            if rest <= 0.0 {
+                return f64::INFINITY;
+            }
+            let charged = self.convert(rest);
+            if charged <= epsilon {
+                return epsilon;
+            }
+            epsilon = charged * (1.0 + 1e-12);
+        }
+        f64::INFINITY
+    }
+
+    /// Canonne, Kamath and Steinke 2020, proposition 12.
+    fn convert(&self, delta: f64) -> f64 {
+        let each = self.curve.iter().map(|&(order, rdp)| {
             rdp + (-1.0 / order).ln_1p() - (delta * order).ln() / (order - 1.0)
         });
         each.filter(|e| !e.is_nan())
             .fold(f64::INFINITY, f64::min)
             .max(0.0)
-    };
-    // The chosen output is within mean * distance of the ideal one's.
-    let distance = runs.mean() * composition.distance();
-    let charge = |epsilon: f64| {
-        if distance == 0.0 {
-            0.0
-        } else {
-            (1.0 + epsilon.exp()) * distance
-        }
-    };
-    let mut epsilon = convert(delta);
-    for _ in 0..50 {
-        let rest = delta - charge(epsilon);
-        if rest <= 0.0 {
-            return Ok(f64::INFINITY);
-        }
-        let charged = convert(rest);
-        if charged <= epsilon {
-            return Ok(epsilon);
-        }
-        epsilon = charged * (1.0 + 1e-12);
     }
-    Ok(f64::INFINITY)
 }
 
 /// (order, Renyi divergence of that order) of the chosen run.

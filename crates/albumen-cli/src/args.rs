@@ -94,6 +94,9 @@ pub struct StageArgs {
 pub struct PlanArgs {
     /// The configuration
     pub config: PathBuf,
+    /// Draw how epsilon moves, what it means and what it is spent on, as an SVG picture
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -102,16 +105,24 @@ pub struct PlanArgs {
 /// `albumen account`.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
-    /// A Poisson-sampled Gaussian: noise multiplier, sampling rate, steps. Repeat to compose
+    /// A Poisson-sampled Gaussian: noise multiplier, sampling rate, steps; or gaussian:SIGMA,
+    /// laplace:SCALE, discrete_gaussian:SIGMA,SENSITIVITY, pure_dp:EPSILON. Repeat to compose
     #[arg(
         long = "event",
         value_name = "SIGMA,Q,STEPS",
         conflicts_with = "epsilon"
     )]
     pub events: Vec<String>,
-    /// Delta of the guarantee
-    #[arg(long)]
-    pub delta: f64,
+    /// A run's ledger.jsonl or a release's privacy.json: its events, tuning runs and delta
+    #[arg(long, value_name = "FILE", conflicts_with = "epsilon")]
+    pub ledger: Option<PathBuf>,
+    /// Charge for choosing among runs: fixed:COUNT, secret_poisson:MEAN, or
+    /// secret_negative_binomial:ETA,GAMMA
+    #[arg(long, value_name = "RUNS", conflicts_with = "ledger")]
+    pub tuning_runs: Option<String>,
+    /// Delta of the guarantee; a ledger has its own
+    #[arg(long, required_unless_present = "ledger")]
+    pub delta: Option<f64>,
     /// Epsilon to be met: solves for the noise multiplier
     #[arg(long, requires_all = ["sampling_rate", "steps"])]
     pub epsilon: Option<f64>,

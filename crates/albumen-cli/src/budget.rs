@@ -1,15 +1,17 @@
 //! The budget of a run: solved from the configuration alone, before any data is read.
 
+mod forecast;
 mod releases;
 
 use albumen_accounting::{Event, Guarantee, Ledger, Part, account_tuned, calibrate};
 use albumen_dp::{Clipping, Plan};
 use albumen_schema::Config;
-use albumen_schema::config::ModelTraining;
+use albumen_schema::config::{ModelTraining, TuningRuns};
 use anyhow::{bail, ensure};
 
 use crate::failure::{Failure, Outcome};
 
+pub(crate) use forecast::{Forecast, Model, Sweep};
 pub(crate) use releases::NamedEvent;
 
 /// Stabiliser of normalised gradients (Bu et al. 2023, section 4).
@@ -25,8 +27,10 @@ pub(crate) struct Budget {
     pub(crate) releases: Vec<NamedEvent>,
     /// The whole, the charge for tuning included.
     pub(crate) total: Guarantee,
+    /// The runs that the release is chosen from.
+    pub(crate) tuning: Option<TuningRuns>,
     /// What was asked for.
-    asked_epsilon: f64,
+    pub(crate) asked_epsilon: f64,
     delta: f64,
 }
 
@@ -76,9 +80,18 @@ impl Budget {
             caption,
             releases,
             total,
+            tuning: p.tuning_runs,
             asked_epsilon: p.epsilon,
             delta: p.delta,
         })
+    }
+
+    /// Every event of one run, the releases first.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let releases = self.releases.iter().map(|r| r.event.clone());
+        releases
+            .chain([self.summary.event(), self.caption.event()])
+            .collect()
     }
 
     /// Fails where a release at this price would spend more than was asked for, with what the ledger

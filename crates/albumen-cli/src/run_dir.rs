@@ -172,7 +172,9 @@ fn sync(dir: &Path) -> anyhow::Result<()> {
 
 /// Writes a file whole or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    // A bare file name has an empty parent.
+    let named = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = named.unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir)
         .with_context(|| format!("cannot write into {}", dir.display()))?;
     file.write_all(bytes)?;

@@ -6,6 +6,8 @@ mod private;
 mod public;
 mod warm_up;
 
+pub(crate) use private::lora_config;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

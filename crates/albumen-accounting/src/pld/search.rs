@@ -148,16 +148,16 @@ impl Problem {
     }
 }
 
-/// Epsilons at which [`Problem::deltas_upper`] composes, as shares of the (sorted) list.
-const ANCHORS: [f64; 4] = [0.15, 0.45, 0.7, 0.9];
+/// Compositions that [`Problem::deltas_upper`] spreads over the epsilons asked for.
+const ANCHORS: usize = 6;
 
 impl View<'_> {
     fn deltas_upper(&self, epsilons: &[f64]) -> Vec<f64> {
         let mut sorted = epsilons.to_vec();
         sorted.sort_by(f64::total_cmp);
         let mut best = vec![1.0_f64; epsilons.len()];
-        for share in ANCHORS {
-            let Some(&anchor) = sorted.get((share * sorted.len() as f64) as usize) else {
+        for i in 0..ANCHORS {
+            let Some(&anchor) = sorted.get((2 * i + 1) * sorted.len() / (2 * ANCHORS)) else {
                 continue;
             };
             let tilt = self.tilt_at(anchor);

@@ -1,87 +1,51 @@
 //! `albumen plan`: the budget before a byte of data is read.
 
-use albumen_accounting::{Guarantee, account};
-use albumen_dp::Plan;
-use serde_json::{Value, json};
+mod chart;
+mod plot;
+mod text;
+
+use albumen_lm::LoraLayout;
+use albumen_lm::weights::read_config;
+use albumen_schema::Config;
+use anyhow::Context;
 
 use crate::args::PlanArgs;
-use crate::budget::{Budget, NamedEvent};
-use crate::command::read_config;
+use crate::budget::Budget;
+use crate::command::read_config as read;
 use crate::failure::Outcome;
-use crate::progress::{print_json, print_text};
+use crate::models::Models;
+use crate::progress::{print_json, print_text, say};
+use crate::run_dir::write_whole;
+use crate::stages::lora_config;
 
 /// Runs `albumen plan`.
 pub(crate) fn plan(args: &PlanArgs) -> Outcome {
-    let config = read_config(&args.config)?;
+    let config = read(&args.config)?;
     let budget = Budget::solve(&config)?;
-    let delta = config.privacy.delta;
-    let models = [("summary", &budget.summary), ("caption", &budget.caption)];
-    let alone = models
-        .iter()
-        .map(|(name, plan)| Ok((*name, *plan, account(&[plan.event()], delta)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let releases = (budget.releases.iter())
-        .map(|r| Ok((r, account(std::slice::from_ref(&r.event), delta)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let size = adapter_parameters(&config);
+    let known = size.as_ref().ok().copied();
+    let forecast = budget.forecast(&config.name, known)?;
     if args.json {
-        print_json(&as_json(&budget, &alone, &releases));
-        return Ok(());
+        print_json(&serde_json::to_value(&forecast)?);
+    } else {
+        print_text(&text::of(&forecast));
     }
-    let p = &config.privacy;
-    print_text(&format!(
-        "unit {}, {} declared; asked for epsilon {} at delta {:e}\n",
-        p.unit, p.declared_units, p.epsilon, p.delta
-    ));
-    print_text("model      sigma      q          steps   C        epsilon alone");
-    for (name, plan, guarantee) in &alone {
-        print_text(&format!(
-            "{name:<10} {:<10.4} {:<10.6} {:<7} {:<8} {:.4}",
-            plan.noise_multiplier,
-            plan.sampling_rate(),
-            plan.steps,
-            plan.clipping.norm(),
-            guarantee.epsilon
+    if let Err(error) = size {
+        say(&format!(
+            "note: no signal-to-noise, as the adapter's size is not known: {error:#}"
         ));
     }
-    for (release, guarantee) in &releases {
-        print_text(&format!("{:<46} {:.4}", release.stage, guarantee.epsilon));
+    if let Some(path) = &args.plot {
+        write_whole(path, plot::svg(&forecast).as_bytes())
+            .with_context(|| format!("cannot write the plot {}", path.display()))?;
+        say(&format!("plot: {}", path.display()));
     }
-    print_text(&format!(
-        "\ntotal      epsilon {:.4} (at least {:.4}; by Renyi accounting {:.4})",
-        budget.total.epsilon, budget.total.epsilon_lower, budget.total.epsilon_rdp
-    ));
     Ok(())
 }
 
-fn as_json(
-    budget: &Budget,
-    alone: &[(&str, &Plan, Guarantee)],
-    releases: &[(&NamedEvent, Guarantee)],
-) -> Value {
-    let releases: Vec<Value> = (releases.iter())
-        .map(|(r, alone)| json!({"stage": r.stage, "event": r.event, "epsilon": alone.epsilon}))
-        .collect();
-    let models: serde_json::Map<String, Value> = alone
-        .iter()
-        .map(|(name, plan, guarantee)| {
-            let row = json!({
-                "noise_multiplier": plan.noise_multiplier,
-                "sampling_rate": plan.sampling_rate(),
-                "steps": plan.steps,
-                "clip_norm": plan.clipping.norm(),
-                "epsilon": guarantee.epsilon,
-            });
-            ((*name).to_owned(), row)
-        })
-        .collect();
-    json!({
-        "unit": budget.summary.unit,
-        "declared_units": budget.summary.declared_units,
-        "epsilon": budget.total.epsilon,
-        "epsilon_lower": budget.total.epsilon_lower,
-        "epsilon_rdp": budget.total.epsilon_rdp,
-        "delta": budget.total.delta,
-        "models": models,
-        "releases": releases,
-    })
+/// Trained parameters of one model, from its checkpoint's headers.
+fn adapter_parameters(config: &Config) -> anyhow::Result<usize> {
+    let path = Models::new()?.language_model_path(&config.train.model)?;
+    let model = read_config(&path)?;
+    Ok(LoraLayout::new(&model, &lora_config(&config.train))?.len())
 }

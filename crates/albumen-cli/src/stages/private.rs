@@ -271,7 +271,7 @@ pub(super) fn engine<'a>(
 }
 
 /// What is adapted.
-pub(super) fn lora_config(train: &TrainConfig) -> LoraConfig {
+pub(crate) fn lora_config(train: &TrainConfig) -> LoraConfig {
     let targets = match train.lora_targets {
         LoraTargets::QueryValue => vec![Target::Q, Target::V],
         LoraTargets::Attention => vec![Target::Q, Target::K, Target::V, Target::O],

@@ -146,6 +146,14 @@ fn open(path: &Path) -> Result<(ModelConfig, Box<dyn Source>), LoadError> {
     Ok((config, Box::new(Directory::open(path)?)))
 }
 
+/// A checkpoint's shape and features, from its headers alone: no weight is read.
+///
+/// # Errors
+/// [`LmError::Load`] where the configuration or the list of tensors cannot be read.
+pub fn read_config(path: &Path) -> Result<ModelConfig, LmError> {
+    Ok(open(path)?.0)
+}
+
 /// Numbers in all tensors that the configuration asks for.
 pub(crate) fn parameter_count(config: &ModelConfig) -> usize {
     names::all(config, Naming::HuggingFace)

@@ -21,7 +21,7 @@ impl ConfigError {
         Self {
             origin: origin.to_owned(),
             place: error.span().map(|span| line_and_column(text, &span)),
-            hint: nearest_key(&message),
+            hint: nearest_key(&message).or_else(|| form_of(&message)),
             message,
         }
     }
@@ -87,17 +87,29 @@ fn span_of(text: &str, key: &str) -> Option<Range<usize>> {
     found
 }
 
-/// The closest known key, read out of serde's "unknown field" message.
+/// The closest known key or choice, read out of serde's "unknown field" and "unknown variant" messages.
 fn nearest_key(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("unknown field `")?;
+    let field = message.strip_prefix("unknown field `");
+    let rest = field.or_else(|| message.strip_prefix("unknown variant `"))?;
     let (unknown, rest) = rest.split_once('`')?;
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
     let best = known
         .iter()
         .max_by(|a, b| {
-            let near = |k: &str| strsim::jaro_winkler(unknown, k);
+            // A part of a known key is nearer than any likeness.
+            let near = |k: &str| {
+                let part = f64::from(u8::from(k.contains(unknown)));
+                part + strsim::jaro_winkler(unknown, k)
+            };
             near(a).total_cmp(&near(b))
         })
         .copied()?;
     Some(format!("did you mean `{best}`?"))
+}
+
+/// How a table is written that was given as something else.
+fn form_of(message: &str) -> Option<String> {
+    message.contains("enum TuningRuns").then(|| {
+        "write `{ number = \"fixed\", count = 5 }` for five runs, each charged in full".to_owned()
+    })
 }

@@ -116,7 +116,7 @@ impl Config {
                 false,
                 &format!("privacy.tuning_runs.{name}"),
                 format!("is {value}"),
-                format!("use {allowed}"),
+                format!("allowed is {allowed}"),
             )?;
         }
         Ok(())

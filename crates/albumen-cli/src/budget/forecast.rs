@@ -1,0 +1,278 @@
+//! What a budget means, and how it would move: everything that `albumen plan` shows.
+
+use albumen_accounting::{Event, Guarantee, TradeOff, TuningRuns, account, account_tuned};
+use albumen_dp::Plan;
+use albumen_schema::Unit;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::Budget;
+
+/// Points of the trade-off curve.
+const CURVE_POINTS: usize = 41;
+
+/// False-positive rates at which the best true-positive rate is named.
+const RATES: [f64; 2] = [0.001, 0.01];
+
+/// Everything `albumen plan --json` prints; each field is described in docs/privacy.md.
+#[derive(Debug, Serialize)]
+pub(crate) struct Forecast {
+    pub(crate) run: String,
+    pub(crate) unit: Unit,
+    pub(crate) adjacency: &'static str,
+    pub(crate) declared_units: u64,
+    pub(crate) asked_epsilon: f64,
+    pub(crate) epsilon: f64,
+    pub(crate) epsilon_lower: f64,
+    pub(crate) epsilon_rdp: f64,
+    pub(crate) delta: f64,
+    pub(crate) tuning: Option<Tuning>,
+    pub(crate) adapter_parameters: Option<usize>,
+    pub(crate) models: Models,
+    pub(crate) releases: Vec<Release>,
+    pub(crate) meaning: Meaning,
+    pub(crate) sensitivity: Sensitivity,
+}
+
+/// The runs that the release is chosen from.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tuning {
+    pub(crate) runs: TuningRuns,
+    pub(crate) expected_runs: f64,
+    pub(crate) epsilon_one_run: f64,
+    pub(crate) epsilon_one_run_lower: f64,
+}
+
+/// Both models.
+#[derive(Debug, Serialize)]
+pub(crate) struct Models {
+    pub(crate) summary: Model,
+    pub(crate) caption: Model,
+}
+
+/// One model's training.
+#[derive(Debug, Serialize)]
+pub(crate) struct Model {
+    pub(crate) noise_multiplier: f64,
+    pub(crate) sampling_rate: f64,
+    pub(crate) expected_batch: u64,
+    pub(crate) steps: u64,
+    pub(crate) clip_norm: f64,
+    /// Alone, in one run.
+    pub(crate) epsilon: f64,
+    pub(crate) signal_to_noise: Option<SignalToNoise>,
+}
+
+/// A step's clipped sum against its noise, as norms.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct SignalToNoise {
+    /// Every gradient of the expected batch at the clipping norm and in one direction: the most.
+    pub(crate) aligned: f64,
+    /// The same gradients in directions that have nothing to do with each other.
+    pub(crate) unrelated: f64,
+}
+
+/// One one-shot release.
+#[derive(Debug, Serialize)]
+pub(crate) struct Release {
+    pub(crate) stage: String,
+    pub(crate) event: Event,
+    /// Alone, in one run.
+    pub(crate) epsilon: f64,
+}
+
+/// What an attacker can do who must tell whether a unit took part.
+#[derive(Debug, Serialize)]
+pub(crate) struct Meaning {
+    pub(crate) bayes_advantage: f64,
+    pub(crate) true_positive_rates: Vec<Rate>,
+    pub(crate) trade_off: Vec<Rate>,
+}
+
+/// A point of the trade-off curve.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Rate {
+    pub(crate) false_positive_rate: f64,
+    pub(crate) true_positive_rate: f64,
+}
+
+/// How epsilon moves with each number of the plan, all else as configured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sensitivity {
+    pub(crate) noise_multiplier: Vec<Sweep>,
+    pub(crate) sampling_rate: Vec<Sweep>,
+    pub(crate) steps: Vec<Sweep>,
+    pub(crate) declared_units: Vec<Sweep>,
+}
+
+/// One plan near the configured one.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Sweep {
+    /// What the number was multiplied by, in both models.
+    pub(crate) factor: f64,
+    /// The summary model's number.
+    pub(crate) summary: f64,
+    /// The caption model's number.
+    pub(crate) caption: f64,
+    /// The total, the charge for tuning included.
+    pub(crate) epsilon: f64,
+    /// The summary model alone, in one run.
+    pub(crate) epsilon_summary: f64,
+    /// The caption model alone, in one run.
+    pub(crate) epsilon_caption: f64,
+}
+
+impl Budget {
+    /// Works out everything that `albumen plan` shows; `adapter_parameters` is the number of trained
+    /// parameters of a model, if it is known.
+    pub(crate) fn forecast(
+        &self,
+        run: &str,
+        adapter_parameters: Option<usize>,
+    ) -> anyhow::Result<Forecast> {
+        let model = |plan: &Plan| -> anyhow::Result<Model> {
+            Ok(Model {
+                noise_multiplier: plan.noise_multiplier,
+                sampling_rate: plan.sampling_rate(),
+                expected_batch: plan.expected_batch,
+                steps: plan.steps,
+                clip_norm: plan.clipping.norm(),
+                epsilon: account(&[plan.event()], self.delta)?.epsilon,
+                signal_to_noise: adapter_parameters.map(|n| signal_to_noise(plan, n)),
+            })
+        };
+        let releases = self.releases.iter().map(|release| {
+            Ok(Release {
+                stage: release.stage.clone(),
+                event: release.event.clone(),
+                epsilon: account(std::slice::from_ref(&release.event), self.delta)?.epsilon,
+            })
+        });
+        Ok(Forecast {
+            run: run.to_owned(),
+            unit: self.summary.unit,
+            adjacency: "add_remove",
+            declared_units: self.summary.declared_units,
+            asked_epsilon: self.asked_epsilon,
+            epsilon: self.total.epsilon,
+            epsilon_lower: self.total.epsilon_lower,
+            epsilon_rdp: self.total.epsilon_rdp,
+            delta: self.delta,
+            tuning: self.tuning.map(|runs| self.tuning(runs)).transpose()?,
+            adapter_parameters,
+            models: Models {
+                summary: model(&self.summary)?,
+                caption: model(&self.caption)?,
+            },
+            releases: releases.collect::<anyhow::Result<_>>()?,
+            meaning: self.meaning()?,
+            sensitivity: self.sensitivity()?,
+        })
+    }
+
+    fn tuning(&self, runs: TuningRuns) -> anyhow::Result<Tuning> {
+        let one: Guarantee = account(&self.events(), self.delta)?;
+        Ok(Tuning {
+            runs,
+            expected_runs: runs.mean(),
+            epsilon_one_run: one.epsilon,
+            epsilon_one_run_lower: one.epsilon_lower,
+        })
+    }
+
+    fn meaning(&self) -> anyhow::Result<Meaning> {
+        let trade_off = TradeOff::tuned(&self.events(), self.tuning.as_ref())?;
+        let rate = |false_positive_rate| -> anyhow::Result<Rate> {
+            Ok(Rate {
+                false_positive_rate,
+                true_positive_rate: trade_off.true_positive_rate(false_positive_rate)?,
+            })
+        };
+        let curve = trade_off.curve(CURVE_POINTS)?.into_iter();
+        Ok(Meaning {
+            bayes_advantage: trade_off.advantage(),
+            true_positive_rates: RATES.map(rate).into_iter().collect::<anyhow::Result<_>>()?,
+            trade_off: curve
+                .map(|(false_positive_rate, true_positive_rate)| Rate {
+                    false_positive_rate,
+                    true_positive_rate,
+                })
+                .collect(),
+        })
+    }
+
+    fn sensitivity(&self) -> anyhow::Result<Sensitivity> {
+        let scaled = |plan: &Plan, noise: f64, rate: f64, steps: f64| {
+            let sampling_rate = plan.sampling_rate() * rate;
+            let steps = (plan.steps as f64 * steps).round().max(1.0);
+            Event::poisson_gaussian(plan.noise_multiplier * noise, sampling_rate, steps as u64)
+        };
+        // One variable moves at a time; `shown` is its value.
+        let sweep = |[noise, rate, steps]: [bool; 3], shown: fn(&Event) -> f64| {
+            let points: Vec<Option<Sweep>> = factors()
+                .into_par_iter()
+                .map(|factor| {
+                    let pick = |moves: bool| if moves { factor } else { 1.0 };
+                    let of = |plan| scaled(plan, pick(noise), pick(rate), pick(steps));
+                    let [summary, caption] = [of(&self.summary), of(&self.caption)];
+                    if summary.validate().is_err() || caption.validate().is_err() {
+                        return Ok(None);
+                    }
+                    let values = (shown(&summary), shown(&caption));
+                    self.point(factor, values, &[summary, caption]).map(Some)
+                })
+                .collect::<anyhow::Result<_>>()?;
+            anyhow::Ok(points.into_iter().flatten().collect::<Vec<_>>())
+        };
+        let sampling_rate = sweep([false, true, false], Event::sampling_rate)?;
+        // At a fixed expected batch, declaring more units lowers the rate by the same factor.
+        let units = self.summary.declared_units as f64;
+        let declared_units = (sampling_rate.iter().rev())
+            .map(|point| Sweep {
+                factor: 1.0 / point.factor,
+                summary: units / point.factor,
+                caption: units / point.factor,
+                ..*point
+            })
+            .collect();
+        Ok(Sensitivity {
+            noise_multiplier: sweep([true, false, false], Event::noise_multiplier)?,
+            sampling_rate,
+            steps: sweep([false, false, true], |e| e.steps() as f64)?,
+            declared_units,
+        })
+    }
+
+    fn point(
+        &self,
+        factor: f64,
+        (summary, caption): (f64, f64),
+        models: &[Event; 2],
+    ) -> anyhow::Result<Sweep> {
+        let mut events: Vec<Event> = self.releases.iter().map(|r| r.event.clone()).collect();
+        events.extend_from_slice(models);
+        let alone = |i: usize| account(&models[i..=i], self.delta).map(|g| g.epsilon);
+        Ok(Sweep {
+            factor,
+            summary,
+            caption,
+            epsilon: account_tuned(&events, self.delta, self.tuning.as_ref())?.epsilon,
+            epsilon_summary: alone(0)?,
+            epsilon_caption: alone(1)?,
+        })
+    }
+}
+
+/// From a quarter to four times, each the last one times the root of two.
+fn factors() -> Vec<f64> {
+    (-4..=4).map(|i| 2_f64.powf(f64::from(i) / 2.0)).collect()
+}
+
+fn signal_to_noise(plan: &Plan, parameters: usize) -> SignalToNoise {
+    let aligned = plan.signal_to_noise(parameters);
+    SignalToNoise {
+        aligned,
+        // The norm of a sum of n orthogonal vectors grows with the root of n.
+        unrelated: aligned / (plan.expected_batch as f64).sqrt(),
+    }
+}
