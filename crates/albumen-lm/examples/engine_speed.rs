@@ -1,254 +1,290 @@
-//! Times the engine on random weights of SmolLM2-135M's shape.
+//! Times the engine on random weights of SmolLM2's shapes.
 //!
-//! `cargo run --release -p albumen-lm --example engine_speed -- [step|cached|tree|decode|all] [key=value ...]`
-//! with keys `units`, `tokens` (a unit), `rounds`, `layers` (adapted) and `precision` (f32, bf16).
-//! Medians over rounds. Threads: `RAYON_NUM_THREADS`.
+//! `cargo run --release -p albumen-lm --example engine_speed -- WHAT [key=value ...]` with WHAT
+//! - `gemm`: the fastest large f32 product, by the kernels and by the `gemm` crate, against a step;
+//! - `cached`: a step of the last layers from cached states against a step of all layers;
+//! - `tree`: albums as trees against separate examples;
+//! - `decode`: generation,
+//!
+//! and keys `model` (10m, 135m, 360m), `precision` (f32, bf16), `units`, `tokens` (a unit), `layers`
+//! (adapted), `given` (tokens a unit without a loss), `trunk`, `prompt`, `caption`, `photos` (a tree's
+//! tokens and branches), `budget` (tokens in work), `rounds`. What is compared is run in turn; figures
+//! are medians over rounds, on the wall and in processor seconds. Threads: `RAYON_NUM_THREADS`.
 
 #![expect(clippy::print_stdout, reason = "a program that prints its timings")]
 
-use std::time::Instant;
+mod support;
 
-use albumen_lm::config::{Activation, LayerAttention, ModelConfig, Rope, RopeScaling};
-use albumen_lm::kernels::Cpu;
+use albumen_lm::kernels::{Cpu, Kernels};
 use albumen_lm::sampler::SamplingParams;
-use albumen_lm::weights::{LayerWeights, Weights};
 use albumen_lm::{
-    Adapter, Branch, Budget, DecodeOptions, Example, Family, Lm, LmError, LoraConfig, LoraLayout,
-    Precision, Request, Sequence, StateFormat, Target,
+    Adapter, Branch, DecodeOptions, Example, Lm, LmError, Request, Sequence, StateFormat,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use support::{Args, Time, budget, layout, median, model, time};
 
-fn smollm2() -> ModelConfig {
-    let rope = Rope {
-        theta: 100_000.0,
-        scaling: RopeScaling::None,
-    };
-    ModelConfig {
-        family: Family::Llama,
-        vocab_size: 49152,
-        hidden_size: 576,
-        intermediate_size: 1536,
-        num_layers: 30,
-        num_heads: 9,
-        num_kv_heads: 3,
-        head_dim: 64,
-        max_position: 8192,
-        rms_norm_eps: 1e-5,
-        activation: Activation::Silu,
-        tie_word_embeddings: true,
-        embedding_scale: 1.0,
-        attention_scale: 0.125,
-        attention_softcap: None,
-        final_softcap: None,
-        qkv_bias: false,
-        o_bias: false,
-        mlp_bias: false,
-        qk_norm: false,
-        output_norms: false,
-        attention: vec![LayerAttention { window: None, rope }; 30],
-    }
-}
-
-fn random_weights(config: ModelConfig) -> Weights {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut matrix = |out: usize, input: usize| -> Vec<f32> {
-        (0..out * input)
-            .map(|_| rng.random_range(-0.04..0.04))
-            .collect()
-    };
-    let (h, i) = (config.hidden_size, config.intermediate_size);
-    let (q, kv) = (
-        config.num_heads * config.head_dim,
-        config.num_kv_heads * config.head_dim,
-    );
-    let layers = (0..config.num_layers).map(|_| LayerWeights {
-        input_norm: vec![1.0; h],
-        mlp_norm: vec![1.0; h],
-        q: matrix(q, h),
-        k: matrix(kv, h),
-        v: matrix(kv, h),
-        o: matrix(h, q),
-        gate: matrix(i, h),
-        up: matrix(i, h),
-        down: matrix(h, i),
-        ..LayerWeights::default()
-    });
-    let layers = layers.collect();
-    let embedding = matrix(config.vocab_size, h);
-    Weights {
-        embedding,
-        head: None,
-        final_norm: vec![1.0; h],
-        layers,
-        config,
-    }
-}
-
-fn sequences(units: usize, tokens: usize) -> Vec<Sequence> {
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    let one = |_| {
-        let text: Vec<u32> = (0..tokens).map(|_| rng.random_range(0..49152)).collect();
-        // A loss at every position, as the peers' benchmarks have it.
-        let weight = 1.0 / (tokens - 1) as f32;
-        Sequence::builder()
-            .context(&text[..1])
-            .target(&text[1..], weight)
-            .build()
-    };
-    (0..units)
-        .map(one)
-        .collect::<Result<_, _>>()
-        .unwrap_or_default()
-}
-
-fn median(rounds: usize, mut f: impl FnMut() -> Result<(), LmError>) -> Result<f64, LmError> {
-    f()?;
-    let mut times = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let start = Instant::now();
-        f()?;
-        times.push(start.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[rounds / 2])
-}
-
-/// The largest resident size so far, in MiB.
-fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
-}
-
-/// Processor seconds of this process so far, all threads (in ticks of 10 ms).
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    fields
-        .skip(11)
-        .take(2)
-        .filter_map(|f| f.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
-}
-
-fn layout(config: &ModelConfig, layers: usize) -> Result<(LoraLayout, Vec<f32>), LmError> {
-    let targets = vec![Target::Q, Target::K, Target::V, Target::O];
-    let config_ = LoraConfig {
-        rank: 8,
-        alpha: 16.0,
-        targets,
-        layers: Some(layers),
-    };
-    let layout = LoraLayout::new(config, &config_)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let params = (0..layout.len())
-        .map(|_| rng.random_range(-0.02..0.02))
-        .collect();
-    Ok((layout, params))
-}
-
-struct Settings {
-    units: usize,
-    tokens: usize,
+/// Runs `a` and `b` in turn, once unmeasured; gives their medians and the medians of b's times over
+/// a's of the same round.
+fn compare(
     rounds: usize,
-    layers: usize,
+    mut a: impl FnMut() -> Result<(), LmError>,
+    mut b: impl FnMut() -> Result<(), LmError>,
+) -> Result<[Time; 3], LmError> {
+    a()?;
+    b()?;
+    let mut pairs = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        pairs.push((time(&mut a)?, time(&mut b)?));
+    }
+    let of = |f: &dyn Fn(&(Time, Time)) -> f64| median(pairs.iter().map(f).collect());
+    Ok([
+        Time {
+            wall: of(&|p| p.0.wall),
+            cpu: of(&|p| p.0.cpu),
+        },
+        Time {
+            wall: of(&|p| p.1.wall),
+            cpu: of(&|p| p.1.cpu),
+        },
+        Time {
+            wall: of(&|p| p.1.wall / p.0.wall),
+            cpu: of(&|p| p.1.cpu / p.0.cpu),
+        },
+    ])
 }
 
-fn step(lm: &Lm<Cpu>, s: &Settings, cached: bool) -> Result<(), LmError> {
-    let (layout, params) = layout(lm.config(), s.layers)?;
+/// A step over units of one example each.
+fn step(
+    lm: &Lm,
+    adapter: Adapter<'_>,
+    units: &[Vec<Example<'_>>],
+    args: &Args,
+) -> Result<(), LmError> {
+    lm.gradients(adapter, units, budget(args), &mut |_, _, _| {})
+}
+
+/// Products of a step with frozen weights, forward and backward, in floating-point operations.
+fn step_flops(lm: &Lm, tokens: usize) -> f64 {
+    let c = lm.config();
+    let (q, kv) = (c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim);
+    let layer = c.hidden_size * (2 * q + 2 * kv + 3 * c.intermediate_size);
+    let head = c.hidden_size * c.vocab_size;
+    // The lowest layer needs no gradient of its input.
+    let lowest = c.hidden_size * (q + 2 * kv);
+    2.0 * tokens as f64 * (2 * (c.num_layers * layer + head) - lowest) as f64
+}
+
+fn gemm_peak(lm: &Lm, args: &Args) -> Result<(), LmError> {
+    let n = args.number("size", 1536);
+    let numbers = |seed| -> Vec<f32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..n * n).map(|_| rng.random_range(-1.0..1.0)).collect()
+    };
+    let (a, b) = (numbers(1), numbers(2));
+    let mut c = vec![0.0_f32; n * n];
+    let kernels = Cpu::new(albumen_lm::Precision::F32);
+    let (x, w) = (kernels.upload(&a, n)?, kernels.weight(b.clone(), n, n)?);
+    let mut own = || kernels.linear_backward(&x, &w).map(drop);
+    let mut peer = || {
+        // SAFETY: the three slices are (n, n), row-major; `c` is borrowed alone.
+        unsafe {
+            gemm::gemm(
+                n,
+                n,
+                n,
+                c.as_mut_ptr(),
+                1,
+                n as isize,
+                false,
+                a.as_ptr(),
+                1,
+                n as isize,
+                b.as_ptr(),
+                1,
+                n as isize,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::Rayon(0),
+            );
+        }
+        Ok(())
+    };
+    let (tokens, units) = (args.number("tokens", 64), args.number("units", 8));
+    let (layout, params) = layout(lm.config(), lm.config().num_layers)?;
     let adapter = Adapter {
         layout: &layout,
         params: &params,
     };
-    let sequences = sequences(s.units, s.tokens);
-    let all: Vec<&Sequence> = sequences.iter().collect();
-    let states = if cached {
-        lm.prefix_states(&layout, &all, StateFormat::Bf16, Budget::default())?
-    } else {
-        Vec::new()
+    let sequences = support::sequences(units, tokens);
+    let units: Vec<_> = sequences.iter().map(|s| vec![s.into()]).collect();
+    let (mut own_rates, mut peer_rates, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+    let rate = |t: Time, flops: f64| (flops / t.wall / 1e9, flops / t.cpu / 1e9);
+    step(lm, adapter, &units, args)?;
+    let product = 2.0 * (n as f64).powi(3);
+    for _ in 0..args.number("rounds", 5) {
+        let best = |f: &mut dyn FnMut() -> Result<(), LmError>| {
+            let mut best = (0.0_f64, 0.0_f64);
+            for _ in 0..4 {
+                // Several at once, as processor time counts in hundredths of a second.
+                let t = time(|| (0..6).try_for_each(|_| f()))?;
+                let (wall, cpu) = rate(t, 6.0 * product);
+                best = (best.0.max(wall), best.1.max(cpu));
+            }
+            Ok::<_, LmError>(best)
+        };
+        let (own, peer) = (best(&mut own)?, best(&mut peer)?);
+        let t = time(|| step(lm, adapter, &units, args))?;
+        let s = rate(t, step_flops(lm, sequences.len() * tokens));
+        shares.push((s.0 / own.0.max(peer.0), s.1 / own.1.max(peer.1)));
+        own_rates.push(own);
+        peer_rates.push(peer);
+    }
+    let medians = |v: &[(f64, f64)]| {
+        let of = |f: &dyn Fn(&(f64, f64)) -> f64| median(v.iter().map(f).collect());
+        (of(&|x| x.0), of(&|x| x.1))
     };
-    let units: Vec<_> = sequences
-        .iter()
-        .enumerate()
-        .map(|(i, sequence)| {
-            vec![Example {
-                sequence,
-                states: states.get(i),
-            }]
-        })
-        .collect();
-    let mut sum = vec![0.0_f32; layout.len()];
-    let before = cpu_s();
-    let time = median(s.rounds, || {
-        sum.fill(0.0);
-        lm.gradients(adapter, &units, Budget::default(), &mut |_, g, _| {
-            let norm = g.iter().map(|x| x * x).sum::<f32>().sqrt();
-            let factor = (1.0 / norm).min(1.0);
-            sum.iter_mut().zip(g).for_each(|(s, g)| *s += factor * g);
-        })
-    })?;
-    let tokens = (s.units * s.tokens) as f64;
+    let (own, peer, share) = (medians(&own_rates), medians(&peer_rates), medians(&shares));
     println!(
-        "step {:?} {}x{} last {} layers, cached {cached}: {:.3} s, {:.0} tokens/s, {:.2} CPU s a step, peak {:.0} MiB",
+        "largest f32 product: own {:.0} GFLOP/s ({:.0} a processor second), gemm crate {:.0} ({:.0}); the {:?} step reaches {:.2} of the larger ({:.2} by processor time)",
+        own.0,
+        own.1,
+        peer.0,
+        peer.1,
         lm.kernels().precision(),
-        s.units,
-        s.tokens,
-        s.layers,
-        time,
-        tokens / time,
-        (cpu_s() - before) / (s.rounds + 1) as f64,
-        peak_mib()
+        share.0,
+        share.1
     );
     Ok(())
 }
 
-/// The caption model's albums: a summary of 40 tokens and 6 photos of 20, as one tree and as six
-/// separate examples.
-fn tree(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
-    let (layout, params) = layout(lm.config(), s.layers)?;
+/// The last layers from cached states against all layers; some of a unit's tokens have no loss.
+fn cached(lm: &Lm, args: &Args) -> Result<(), LmError> {
+    let (tokens, units) = (args.number("tokens", 64), args.number("units", 8));
+    let (given, layers) = (args.number("given", 1), args.number("layers", 8));
+    let sequences: Vec<Sequence> = support::sequences(units, tokens)
+        .iter()
+        .map(|s| {
+            let (given, predicted) = s.tokens().split_at(given);
+            Sequence::builder()
+                .context(given)
+                .target(predicted, 0.1)
+                .build()
+        })
+        .collect::<Result<_, _>>()?;
+    let (all, all_params) = layout(lm.config(), lm.config().num_layers)?;
+    let (last, last_params) = layout(lm.config(), layers)?;
+    let refs: Vec<&Sequence> = sequences.iter().collect();
+    let states = lm.prefix_states(&last, &refs, StateFormat::Bf16, budget(args))?;
+    let whole: Vec<Vec<Example<'_>>> = sequences.iter().map(|s| vec![s.into()]).collect();
+    let short: Vec<_> = sequences
+        .iter()
+        .zip(&states)
+        .map(|(sequence, s)| {
+            let states = Some(s);
+            vec![Example { sequence, states }]
+        })
+        .collect();
+    let (all, last) = (
+        Adapter {
+            layout: &all,
+            params: &all_params,
+        },
+        Adapter {
+            layout: &last,
+            params: &last_params,
+        },
+    );
+    let rounds = args.number("rounds", 5);
+    let [a, b, ratio] = compare(
+        rounds,
+        || step(lm, last, &short, args),
+        || step(lm, all, &whole, args),
+    )?;
+    // The products' bound: a layer costs its weights a token, the head its weights a target.
+    let c = lm.config();
+    let (q, kv) = (c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim);
+    let layer = (c.hidden_size * (2 * q + 2 * kv + 3 * c.intermediate_size)) as f64;
+    let head = (c.hidden_size * c.vocab_size) as f64 * (tokens - given) as f64 / tokens as f64;
+    let bound = (c.num_layers as f64 * layer + head) / (layers as f64 * layer + head);
+    println!(
+        "cached {:?} {units}x{tokens}, loss on {} tokens each: last {layers} layers {:.3} s, all {:.3} s, {:.2} times ({:.2} by processor time), products alone would give {bound:.2}",
+        lm.kernels().precision(),
+        tokens - given,
+        a.wall,
+        b.wall,
+        ratio.wall,
+        ratio.cpu
+    );
+    Ok(())
+}
+
+/// Albums of a summary and photos, as one tree and as separate examples.
+fn tree(lm: &Lm, args: &Args) -> Result<(), LmError> {
+    let (layout, params) = layout(lm.config(), args.number("layers", lm.config().num_layers))?;
     let adapter = Adapter {
         layout: &layout,
         params: &params,
     };
+    let (trunk, photos) = (args.number("trunk", 48), args.number("photos", 6));
+    let (prompt, caption) = (args.number("prompt", 8), args.number("caption", 16));
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut text = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..49152)).collect() };
     let (mut trees, mut separate) = (Vec::new(), Vec::new());
-    for _ in 0..s.units {
-        let trunk = text(40);
+    for _ in 0..args.number("units", 8) {
+        let trunk = text(trunk);
         let mut tree = Sequence::builder().context(&trunk);
-        for _ in 0..6 {
-            let (given, predicted) = (text(5), text(15));
+        for _ in 0..photos {
+            let (given, predicted) = (text(prompt), text(caption));
             tree = tree.branch().context(&given).target(&predicted, 1.0);
             let alone = Sequence::builder().context(&trunk).context(&given);
             separate.push(alone.target(&predicted, 1.0).build()?);
         }
         trees.push(tree.build()?);
     }
-    let time = |sequences: &[Sequence], per_unit: usize| {
-        let examples: Vec<Example<'_>> = sequences.iter().map(Example::from).collect();
-        let units: Vec<_> = examples.chunks(per_unit).map(<[_]>::to_vec).collect();
-        median(s.rounds, || {
-            lm.gradients(adapter, &units, Budget::default(), &mut |_, _, _| {})
-        })
+    let trees: Vec<Vec<Example<'_>>> = trees.iter().map(|s| vec![s.into()]).collect();
+    let separate: Vec<Example<'_>> = separate.iter().map(Example::from).collect();
+    let separate: Vec<_> = separate.chunks(photos).map(<[_]>::to_vec).collect();
+    let mut worst = 0.0_f64;
+    let gradients = |units: &[Vec<Example<'_>>]| {
+        let mut rows: Vec<Vec<f32>> = Vec::new();
+        lm.gradients(adapter, units, budget(args), &mut |_, g, _| {
+            rows.push(g.to_vec());
+        })?;
+        Ok::<_, LmError>(rows)
     };
-    let (one, six) = (time(&trees, 1)?, time(&separate, 6)?);
+    for (a, b) in gradients(&trees)?.iter().zip(&gradients(&separate)?) {
+        let square = |f: &dyn Fn(f32, f32) -> f32| -> f64 {
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| f64::from(f(*a, *b)).powi(2))
+                .sum()
+        };
+        worst = worst.max((square(&|a, b| a - b) / square(&|_, b| b)).sqrt());
+    }
+    let rounds = args.number("rounds", 5);
+    let [one, many, ratio] = compare(
+        rounds,
+        || step(lm, adapter, &trees, args),
+        || step(lm, adapter, &separate, args),
+    )?;
+    let branch = prompt + caption;
+    let bound = (photos * (trunk + branch)) as f64 / (trunk + photos * branch) as f64;
     println!(
-        "tree {:?} {} albums: {one:.3} s as trees, {six:.3} s as separate examples, {:.2} times",
+        "tree {:?} trunk {trunk}, {photos} branches of {prompt} + {caption}: trees {:.3} s, separate {:.3} s, {:.2} times ({:.2} by processor time), tokens {bound:.2} times, gradients differ by {worst:.1e}",
         lm.kernels().precision(),
-        s.units,
-        six / one
+        one.wall,
+        many.wall,
+        ratio.wall,
+        ratio.cpu
     );
     Ok(())
 }
 
-fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
+fn decode(lm: &Lm, args: &Args) -> Result<(), LmError> {
     for (batch, prompt) in [(1, 16), (16, 16), (64, 16), (64, 120)] {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         let requests: Vec<_> = (0..batch as u64)
@@ -267,13 +303,13 @@ fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
             sampling: SamplingParams::default(),
             seed: 0,
         };
-        let time = median(s.rounds, || {
-            lm.generate(None, None, &requests, &options, &mut |_, _, _| {})
-        })?;
+        let mut all = options.clone();
+        all.max_new_tokens = 64;
         options.max_new_tokens = 1;
-        let prefill = median(s.rounds, || {
-            lm.generate(None, None, &requests, &options, &mut |_, _, _| {})
-        })?;
+        let run = |options| lm.generate(None, None, &requests, options, &mut |_, _, _| {});
+        let rounds = args.number("rounds", 5);
+        let [prefill, all, _] = compare(rounds, || run(&options), || run(&all))?;
+        let (prefill, time) = (prefill.wall, all.wall);
         println!(
             "decode {:?} batch {batch} prompt {prompt} + 64: {:.3} s, {:.0} new tokens/s ({:.0} without the prompts), prompts {:.0} tokens/s",
             lm.kernels().precision(),
@@ -287,39 +323,15 @@ fn decode(lm: &Lm<Cpu>, s: &Settings) -> Result<(), LmError> {
 }
 
 fn main() -> Result<(), LmError> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let value = |key: &str| {
-        args.iter()
-            .find_map(|a| a.strip_prefix(key)?.strip_prefix('='))
-    };
-    let number = |key, default| value(key).and_then(|v| v.parse().ok()).unwrap_or(default);
-    let mut s = Settings {
-        units: number("units", 8),
-        tokens: number("tokens", 64),
-        rounds: number("rounds", 5),
-        layers: number("layers", 30),
-    };
-    let what = args.first().map_or("all", String::as_str);
-    let precisions = match value("precision") {
-        Some("f32") => vec![Precision::F32],
-        Some("bf16") => vec![Precision::Bf16],
-        _ => vec![Precision::F32, Precision::Bf16],
-    };
-    for precision in precisions {
-        let lm = Lm::new(random_weights(smollm2()), precision)?;
-        if ["step", "all"].contains(&what) {
-            step(&lm, &s, false)?;
-        }
-        if ["cached", "all"].contains(&what) {
-            s.layers = number("layers", 8);
-            step(&lm, &s, true)?;
-            s.layers = number("layers", 30);
-        }
-        if ["tree", "all"].contains(&what) {
-            tree(&lm, &s)?;
-        }
-        if ["decode", "all"].contains(&what) {
-            decode(&lm, &s)?;
+    let args = Args::new();
+    for precision in args.precisions() {
+        let lm = model(&args, precision)?;
+        match args.first() {
+            "gemm" => gemm_peak(&lm, &args)?,
+            "cached" => cached(&lm, &args)?,
+            "tree" => tree(&lm, &args)?,
+            "decode" => decode(&lm, &args)?,
+            _ => println!("say gemm, cached, tree or decode; see the source's head"),
         }
     }
     Ok(())

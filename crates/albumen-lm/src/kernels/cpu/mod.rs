@@ -335,3 +335,6 @@ impl Kernels for Cpu {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
