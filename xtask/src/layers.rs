@@ -70,10 +70,21 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     bail!("{}", broken.join("\n"))
 }
 
+/// The platform that the compiler builds for.
+fn host() -> anyhow::Result<String> {
+    let output = Command::new("rustc").arg("-vV").output();
+    let output = output.context("cannot run rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc names no host")?.to_owned())
+}
+
 /// Normal dependencies of every package, by name.
 fn dependencies(root: &Path) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
+    // For this machine only: what other systems need was never downloaded.
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["--filter-platform", &host()?])
         .current_dir(root)
         .output()
         .context("cannot run cargo metadata")?;

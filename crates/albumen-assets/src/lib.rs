@@ -31,7 +31,7 @@ pub use fetch::{Fetcher, Outcome, Progress};
 pub use home::Home;
 pub use photos::{Attribution, read_attribution};
 pub use pins::{Contents, FilePin, PINS, PhotoPin, Pin};
-pub use status::{Check, State, Status, list};
+pub use status::{Check, State, Status, list, status};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

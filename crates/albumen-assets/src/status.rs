@@ -64,6 +64,18 @@ pub fn list(home: &Home, check: Check) -> Result<Vec<Status>> {
         .collect()
 }
 
+/// The state of one asset; `None` where the table has none of this name.
+///
+/// # Errors
+/// As [`list`].
+pub fn status(home: &Home, asset: &str, check: Check) -> Result<Option<Status>> {
+    let Some(pin) = PINS.iter().find(|pin| pin.asset == asset) else {
+        return Ok(None);
+    };
+    let state = state(home, pin, check)?;
+    Ok(Some(Status { pin: *pin, state }))
+}
+
 pub(crate) fn state(home: &Home, pin: &Pin, check: Check) -> Result<State> {
     let dir = home.asset_dir(pin.asset);
     if check == Check::Stamp && Stamp::read(&dir).is_some_and(|stamp| stamp.holds(pin, &dir)) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use albumen_schema::config::LoraTargets;
 use clap::{Args, Parser, Subcommand};
 
 use crate::stages::Stage;
@@ -47,6 +48,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Fetch or list the public models, word lists and pictures
     Assets(AssetsArgs),
+    /// List, fetch or inspect language models
+    Models(ModelsArgs),
     /// Make a data set to try things on
     Dataset(DatasetArgs),
 }
@@ -172,6 +175,73 @@ pub enum AssetsAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `albumen models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// What to do with language models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the models that come as assets, the supported architectures and this build's devices
+    List {
+        /// Print one JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model, so that it is there offline
+    Fetch {
+        /// asset:NAME or hub:OWNER/NAME[@REVISION]
+        name: String,
+    },
+    /// Say what a checkpoint is, whether it can be trained, and what that takes
+    Inspect(ModelsInspectArgs),
+}
+
+/// `albumen models inspect`.
+#[derive(Debug, Args)]
+pub struct ModelsInspectArgs {
+    /// A GGUF file, a directory, or a model's name (asset:, path: or hub:)
+    pub model: String,
+    /// Rank of the adapters to count
+    #[arg(long, default_value_t = 8)]
+    pub rank: usize,
+    /// Which projections carry them
+    #[arg(long, value_enum, default_value_t = AdapterTargets::QueryValue)]
+    pub targets: AdapterTargets,
+    /// On so many of the last layers [default: all]
+    #[arg(long, value_name = "K")]
+    pub layers: Option<usize>,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which projections carry adapters, as `[train] lora_targets` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AdapterTargets {
+    /// Query and value projections
+    #[value(name = "query_value")]
+    QueryValue,
+    /// All four attention projections
+    Attention,
+    /// Attention and feed-forward projections
+    All,
+}
+
+impl From<AdapterTargets> for LoraTargets {
+    fn from(targets: AdapterTargets) -> Self {
+        match targets {
+            AdapterTargets::QueryValue => Self::QueryValue,
+            AdapterTargets::Attention => Self::Attention,
+            AdapterTargets::All => Self::All,
+        }
+    }
 }
 
 /// `albumen dataset`.

@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Account(args) => command::account::account(args),
         Command::Verify(args) => command::verify::verify(args),
         Command::Assets(args) => command::assets::assets(args),
+        Command::Models(args) => command::models::models(args),
         Command::Dataset(args) => command::dataset::dataset(args),
     };
     match done {

@@ -6,7 +6,7 @@ mod private;
 mod public;
 mod warm_up;
 
-pub(crate) use private::lora_config;
+pub(crate) use private::{lora_config, targets};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

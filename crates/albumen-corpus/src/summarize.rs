@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use albumen_lm::sampler::SamplingParams;
 use albumen_lm::tokenizer::Tokenizer;
-use albumen_lm::{Branch, DecodeOptions, Generation, Lm, Request};
+use albumen_lm::{AnyLm, Branch, DecodeOptions, Generation, Request};
 use albumen_schema::format::one_line;
 
 use crate::{AlbumText, CorpusError};
@@ -69,7 +69,7 @@ const MAX_CAPTION_WORDS: usize = 20;
 
 /// Writes one sentence an album.
 pub struct Summarizer<'a> {
-    lm: &'a Lm,
+    lm: &'a AnyLm,
     tokenizer: &'a Tokenizer,
     max_tokens: usize,
     batch: usize,
@@ -77,7 +77,7 @@ pub struct Summarizer<'a> {
 
 impl<'a> Summarizer<'a> {
     /// A summariser over a frozen model; summaries are at most `max_tokens` long.
-    pub fn new(lm: &'a Lm, tokenizer: &'a Tokenizer, max_tokens: usize) -> Self {
+    pub fn new(lm: &'a AnyLm, tokenizer: &'a Tokenizer, max_tokens: usize) -> Self {
         Self {
             lm,
             tokenizer,

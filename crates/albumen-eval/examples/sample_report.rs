@@ -178,6 +178,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         config: &config,
         curated: &curated,
         images: &images,
+        base_model: None,
         ledger: &ledger,
     };
     export(&inputs, &release)?;

@@ -13,9 +13,7 @@ use rayon::prelude::*;
 
 use crate::error::LmError;
 use crate::kernels::cpu::attention::cap;
-use crate::kernels::cpu::cache::{self, Cache, Visible};
-use crate::kernels::cpu::{Cpu, Matrix};
-use crate::kernels::{AttentionShape, Kernels, on_pool};
+use crate::kernels::{AttentionShape, Cache, Cpu, Decode, Feed, on_pool};
 use crate::lora::Adapter;
 use crate::model::{DeviceAdapter, Lm};
 use crate::sampler::Sampler;
@@ -26,9 +24,9 @@ pub use request::{Branch, DecodeOptions, Generation, Request, Stop};
 const ROWS: usize = 1024;
 
 /// Keys and values of tokens that stand before every request, computed once.
-pub struct Prefix(Cache);
+pub struct Prefix<K: Decode = Cpu>(K::Cache);
 
-impl Prefix {
+impl<K: Decode> Prefix<K> {
     /// Tokens in the prefix.
     #[expect(clippy::len_without_is_empty, reason = "no prefix is empty")]
     pub fn len(&self) -> usize {
@@ -37,11 +35,11 @@ impl Prefix {
 }
 
 /// A branch in work.
-struct Slot {
+struct Slot<K: Decode> {
     request: usize,
     branch: usize,
-    trunk: Option<Arc<Cache>>,
-    own: Cache,
+    trunk: Option<Arc<K::Cache>>,
+    own: K::Cache,
     /// Trunk, prompt and new tokens.
     history: Vec<u32>,
     /// How many tokens of `history` the caches hold.
@@ -53,26 +51,23 @@ struct Slot {
     sampler: Sampler,
 }
 
-/// Tokens to feed, the caches before them, and the cache that takes them in.
-struct Feed<'a> {
-    tokens: &'a [u32],
-    before: Vec<&'a Cache>,
-    own: &'a mut Cache,
-}
-
 /// What all passes of one call share.
-struct Decoder<'a> {
-    lm: &'a Lm<Cpu>,
-    adapter: Option<DeviceAdapter<'a, Cpu>>,
-    prefix: Option<&'a Cache>,
+struct Decoder<'a, K: Decode> {
+    lm: &'a Lm<K>,
+    adapter: Option<DeviceAdapter<'a, K>>,
+    prefix: Option<&'a K::Cache>,
 }
 
-impl Lm<Cpu> {
+impl<K: Decode> Lm<K> {
     /// The keys and values of `tokens`, to stand before requests of the same adapter.
     ///
     /// # Errors
     /// Where there is no token, or a token, a position or the parameters do not fit the model.
-    pub fn prefix(&self, adapter: Option<Adapter<'_>>, tokens: &[u32]) -> Result<Prefix, LmError> {
+    pub fn prefix(
+        &self,
+        adapter: Option<Adapter<'_>>,
+        tokens: &[u32],
+    ) -> Result<Prefix<K>, LmError> {
         if tokens.is_empty() {
             return Err(LmError::Decoding(
                 "a prefix needs at least one token".into(),
@@ -86,7 +81,7 @@ impl Lm<Cpu> {
 
     /// Continues every branch of every request: `sink(request, branch, generation)` as each ends,
     /// in no fixed order. The text of a branch depends on the model, its tokens, the seed and its
-    /// stream, and on neither the batch nor the number of threads.
+    /// stream; with the `cpu` kernels, on neither the batch nor the number of threads.
     ///
     /// # Errors
     /// Where a token, a position, the parameters or an option do not fit; nothing was generated
@@ -94,7 +89,7 @@ impl Lm<Cpu> {
     pub fn generate(
         &self,
         adapter: Option<Adapter<'_>>,
-        prefix: Option<&Prefix>,
+        prefix: Option<&Prefix<K>>,
         requests: &[Request],
         options: &DecodeOptions,
         sink: &mut dyn FnMut(usize, usize, Generation),
@@ -104,8 +99,8 @@ impl Lm<Cpu> {
         let mut waiting: VecDeque<(usize, usize)> = (0..requests.len())
             .flat_map(|r| (0..requests[r].branches.len()).map(move |b| (r, b)))
             .collect();
-        let mut slots: Vec<Slot> = Vec::with_capacity(options.batch);
-        let mut trunk: Option<(usize, Arc<Cache>)> = None;
+        let mut slots: Vec<Slot<K>> = Vec::with_capacity(options.batch);
+        let mut trunk: Option<(usize, Arc<K::Cache>)> = None;
         while !(waiting.is_empty() && slots.is_empty()) {
             let ended = on_pool(|| {
                 let free = options.batch - slots.len();
@@ -161,11 +156,11 @@ fn shared(request: &Request) -> usize {
     request.trunk.len() - usize::from(bare && !request.trunk.is_empty())
 }
 
-impl<'a> Decoder<'a> {
+impl<'a, K: Decode> Decoder<'a, K> {
     fn new(
-        lm: &'a Lm<Cpu>,
+        lm: &'a Lm<K>,
         adapter: Option<Adapter<'a>>,
-        prefix: Option<&'a Cache>,
+        prefix: Option<&'a K::Cache>,
     ) -> Result<Self, LmError> {
         let adapter = adapter.map(|a| lm.device_adapter(a)).transpose()?;
         Ok(Self {
@@ -175,14 +170,15 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    fn new_cache(&self, tokens: usize) -> Cache {
+    fn new_cache(&self, tokens: usize) -> Result<K::Cache, LmError> {
         let layers = self.lm.layers.len();
-        Cache::new(layers, &self.lm.layers[0].shape, tokens)
+        let shape = &self.lm.layers[0].shape;
+        self.lm.kernels.new_cache(layers, shape, tokens)
     }
 
     /// The cache of tokens right after the prefix.
-    fn cache(&self, tokens: &[u32]) -> Result<Cache, LmError> {
-        let mut own = self.new_cache(tokens.len());
+    fn cache(&self, tokens: &[u32]) -> Result<K::Cache, LmError> {
+        let mut own = self.new_cache(tokens.len())?;
         let before = self.prefix.into_iter().collect();
         self.feed(vec![Feed {
             tokens,
@@ -198,8 +194,8 @@ impl<'a> Decoder<'a> {
         requests: &[Request],
         next: &[(usize, usize)],
         options: &DecodeOptions,
-        last: &mut Option<(usize, Arc<Cache>)>,
-        slots: &mut Vec<Slot>,
+        last: &mut Option<(usize, Arc<K::Cache>)>,
+        slots: &mut Vec<Slot<K>>,
     ) -> Result<(), LmError> {
         // Branches come in order, so that only the last trunk can be there already.
         let mut fresh: Vec<usize> = next.iter().map(|n| n.0).collect();
@@ -208,7 +204,7 @@ impl<'a> Decoder<'a> {
         let mut caches: Vec<_> = fresh
             .iter()
             .map(|&r| self.new_cache(shared(&requests[r])))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let feeds = fresh.iter().zip(&mut caches).map(|(&r, own)| {
             let tokens = &requests[r].trunk[..shared(&requests[r])];
             Feed {
@@ -237,9 +233,9 @@ impl<'a> Decoder<'a> {
             let Branch { prompt, stream } = &branches[branch];
             let history = [&tokens[..], prompt].concat();
             let (given, seen) = (history.len(), trunk.as_ref().map_or(0, |t| t.len()));
-            let room = self.lm.config.max_position - self.prefix.map_or(0, Cache::len);
+            let room = self.lm.config.max_position - self.prefix.map_or(0, K::Cache::len);
             let limit = room.min(given + options.max_new_tokens);
-            let own = self.new_cache(limit - seen);
+            let own = self.new_cache(limit - seen)?;
             let sampler = Sampler::from_seed(options.sampling.clone(), options.seed, *stream)?;
             slots.push(Slot {
                 request,
@@ -259,9 +255,9 @@ impl<'a> Decoder<'a> {
     /// Draws the next token of every slot; gives the slots that ended.
     fn step(
         &self,
-        slots: &mut Vec<Slot>,
+        slots: &mut Vec<Slot<K>>,
         options: &DecodeOptions,
-    ) -> Result<Vec<(Slot, Stop)>, LmError> {
+    ) -> Result<Vec<(Slot<K>, Stop)>, LmError> {
         let feeds = slots.iter_mut().map(|slot| {
             let tokens = &slot.history[slot.seen..];
             slot.seen = slot.history.len();
@@ -277,13 +273,13 @@ impl<'a> Decoder<'a> {
             }
         });
         let last = self.feed(feeds.collect())?;
-        let mut logits = self.lm.kernels.linear(&last, self.lm.head(), None)?; // (slots, vocab)
-        let vocab = logits.cols();
-        let stops: Vec<_> = logits
-            .par_chunks_mut(vocab)
-            .zip(slots.par_iter_mut())
-            .map(|(logits, slot)| {
-                if let Some(c) = self.lm.config.final_softcap {
+        let logits = self.lm.kernels.linear(&last, self.lm.head(), None)?; // (slots, vocab)
+        let (vocab, softcap) = (self.lm.config.vocab_size, self.lm.config.final_softcap);
+        let mut stops = Vec::with_capacity(slots.len());
+        self.lm.kernels.consume(logits, &mut |logits| {
+            let rows = logits.par_chunks_mut(vocab).zip(slots.par_iter_mut());
+            let drawn = rows.map(|(logits, slot)| {
+                if let Some(c) = softcap {
                     cap(logits, c);
                 }
                 let token = slot.sampler.next(logits, &slot.history);
@@ -292,8 +288,9 @@ impl<'a> Decoder<'a> {
                 }
                 slot.history.push(token);
                 (slot.history.len() == slot.limit).then_some(Stop::Length)
-            })
-            .collect();
+            });
+            drawn.collect_into_vec(&mut stops);
+        })?;
         let mut ended = Vec::new();
         for (i, stop) in stops.into_iter().enumerate().rev() {
             ended.extend(stop.map(|stop| (slots.swap_remove(i), stop)));
@@ -303,7 +300,7 @@ impl<'a> Decoder<'a> {
 
     /// Runs tokens through the model and into their caches; gives the normalised last row of each
     /// feed, (feeds, hidden).
-    fn feed(&self, mut feeds: Vec<Feed<'_>>) -> Result<Matrix, LmError> {
+    fn feed(&self, mut feeds: Vec<Feed<'_, K::Cache>>) -> Result<K::Matrix, LmError> {
         let hidden = self.lm.config.hidden_size;
         let mut last = Vec::with_capacity(feeds.len() * hidden);
         let mut left = &mut feeds[..];
@@ -315,13 +312,13 @@ impl<'a> Decoder<'a> {
             });
             let n = fits.count().max(1);
             let (now, later) = left.split_at_mut(n);
-            last.extend_from_slice(&self.pass(now)?);
+            last.extend(self.lm.kernels.download(&self.pass(now)?)?);
             left = later;
         }
         self.lm.kernels.upload(&last, hidden)
     }
 
-    fn pass(&self, feeds: &mut [Feed<'_>]) -> Result<Matrix, LmError> {
+    fn pass(&self, feeds: &mut [Feed<'_, K::Cache>]) -> Result<K::Matrix, LmError> {
         let (lm, k) = (self.lm, &self.lm.kernels);
         let (mut tokens, mut positions, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for feed in feeds.iter() {
@@ -333,8 +330,8 @@ impl<'a> Decoder<'a> {
         let angles = lm.angles(&positions)?;
         let mut h = k.embed(&lm.embedding, &tokens, lm.config.embedding_scale)?;
         for layer in 0..lm.layers.len() {
-            let mut attend = |qkv: &Matrix, shape: &AttentionShape| {
-                Ok((attend(layer, qkv, shape, feeds), k.zeros(0, 0)?))
+            let mut attend = |qkv: &K::Matrix, shape: &AttentionShape| {
+                Ok((k.attend(layer, qkv, shape, feeds)?, k.zeros(0, 0)?))
             };
             let adapter = self.adapter.as_ref();
             h = lm
@@ -347,26 +344,4 @@ impl<'a> Decoder<'a> {
         let rows = k.gather(&h, &ends)?;
         Ok(k.rms_norm(&rows, &lm.final_norm, lm.eps())?.0)
     }
-}
-
-/// Writes the rows' keys and values to their caches, then attends.
-fn attend(layer: usize, qkv: &Matrix, shape: &AttentionShape, feeds: &mut [Feed<'_>]) -> Matrix {
-    let (width, mut row) = (shape.width(), 0);
-    for feed in feeds.iter_mut() {
-        let end = row + feed.tokens.len();
-        feed.own.write(layer, &qkv[row * width..end * width], shape);
-        row = end;
-    }
-    let mut visible: Vec<Visible<'_>> = Vec::with_capacity(qkv.rows());
-    for feed in feeds.iter() {
-        let before: Visible<'_> = feed.before.iter().map(|c| (*c, c.len())).collect();
-        for i in 0..feed.tokens.len() {
-            let mut caches = before.clone();
-            caches.push((&*feed.own, feed.own.len() + i + 1));
-            visible.push(caches);
-        }
-    }
-    let mut y = qkv.pool().matrix(qkv.rows(), shape.heads * shape.head_dim);
-    cache::attend(qkv, shape, layer, &visible, &mut y);
-    y
 }

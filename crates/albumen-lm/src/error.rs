@@ -81,6 +81,17 @@ pub enum LmError {
         "the device refused: {0}; where memory is short, lower `micro_batch_tokens` or take a smaller model"
     )]
     Device(#[from] candle_core::Error),
+    /// No device has this name.
+    #[error("there is no device {0:?}; write cpu, cuda, cuda:1 or metal")]
+    DeviceName(String),
+    /// A device that is not in this build or not in this machine.
+    #[error("device {device}: {reason}")]
+    NoDevice {
+        /// The device.
+        device: crate::device::Device,
+        /// What is wrong, and what would mend it.
+        reason: String,
+    },
     /// Cached states that do not belong to the sequence or the adapter.
     #[error("cached states: {0}; compute them again with `Lm::prefix_states`")]
     States(String),

@@ -7,11 +7,13 @@
 mod backward;
 pub mod config;
 pub mod decode;
+pub mod device;
 pub mod error;
 pub mod gradient;
 pub mod kernels;
 mod layer;
 pub mod lora;
+pub mod memory;
 pub mod model;
 mod packed;
 pub mod sampler;
@@ -22,10 +24,12 @@ pub mod weights;
 
 pub use config::{Family, ModelConfig};
 pub use decode::{Branch, DecodeOptions, Generation, Prefix, Request, Stop};
+pub use device::{AnyLm, AnyPrefix, Device};
 pub use error::LmError;
 pub use gradient::{Budget, Example};
 pub use kernels::Precision;
 pub use lora::{Adapter, LoraConfig, LoraLayout, Target};
+pub use memory::TrainingMemory;
 pub use model::Lm;
 pub use sequence::{Mask, Sequence, SequenceBuilder};
 pub use states::{PrefixStates, StateFormat};

@@ -6,11 +6,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use albumen_lm::kernels::{Candle, Decode};
 use albumen_lm::sampler::SamplingParams;
 use albumen_lm::{
     Adapter, Branch, DecodeOptions, Generation, Lm, LmError, LoraConfig, LoraLayout, Precision,
     Prefix, Request, Sequence, Stop, Target, Weights,
 };
+use candle_core::Device;
 use common::golden;
 
 const FAMILIES: [&str; 7] = [
@@ -85,10 +87,10 @@ fn requests() -> Vec<Request> {
 
 type Texts = BTreeMap<(usize, usize), Generation>;
 
-fn generate(
-    lm: &Lm,
+fn generate<K: Decode>(
+    lm: &Lm<K>,
     adapter: Option<Adapter<'_>>,
-    prefix: Option<&Prefix>,
+    prefix: Option<&Prefix<K>>,
     options: &DecodeOptions,
 ) -> Texts {
     let mut texts = Texts::new();
@@ -144,23 +146,30 @@ fn recompute(
 fn cached_decoding_equals_recomputation() {
     for family in FAMILIES {
         let (lm, layout, params) = tiny(family, Precision::F32);
-        let options = options(4, SamplingParams::greedy());
-        let before = [9, 17, 25, 33];
-        for adapter in [
-            None,
-            Some(Adapter {
-                layout: &layout,
-                params: &params,
-            }),
-        ] {
-            let prefix = lm.prefix(adapter, &before).unwrap();
-            for prefix in [None, Some(&prefix)] {
-                for ((request, branch), got) in generate(&lm, adapter, prefix, &options) {
-                    let request = &requests()[request];
-                    let before = if prefix.is_some() { &before[..] } else { &[] };
-                    let given = [before, &request.trunk, &request.branches[branch].prompt].concat();
-                    assert_eq!(got, recompute(&lm, adapter, &given, &options), "{family}");
-                }
+        decodes_as_recomputed(&lm, &lm, &layout, &params);
+        let candle = Candle::new(Device::Cpu, Precision::F32);
+        let candle = Lm::with_kernels(Weights::load(&golden(family)).unwrap(), candle).unwrap();
+        decodes_as_recomputed(&candle, &lm, &layout, &params);
+    }
+}
+
+fn decodes_as_recomputed<K: Decode>(
+    lm: &Lm<K>,
+    reference: &Lm,
+    layout: &LoraLayout,
+    params: &[f32],
+) {
+    let options = options(4, SamplingParams::greedy());
+    let before = [9, 17, 25, 33];
+    for adapter in [None, Some(Adapter { layout, params })] {
+        let prefix = lm.prefix(adapter, &before).unwrap();
+        for prefix in [None, Some(&prefix)] {
+            for ((request, branch), got) in generate(lm, adapter, prefix, &options) {
+                let request = &requests()[request];
+                let before = if prefix.is_some() { &before[..] } else { &[] };
+                let given = [before, &request.trunk, &request.branches[branch].prompt].concat();
+                let expected = recompute(reference, adapter, &given, &options);
+                assert_eq!(got, expected, "{:?}", lm.config().family);
             }
         }
     }

@@ -2,96 +2,16 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may")]
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use albumen_lm::weights::{Hub, HubModel};
 use albumen_lm::{Family, Weights};
 
 mod common;
+#[path = "common/hub_server.rs"]
+mod hub_server;
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-
-/// What the server has, and what it was asked for.
-#[derive(Default)]
-struct Server {
-    files: BTreeMap<String, Vec<u8>>,
-    /// File and number of bytes after which its first response breaks off.
-    breaks: Mutex<Option<(String, usize)>>,
-    /// SHA-256 that it claims for a file.
-    claims: BTreeMap<String, String>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Server {
-    /// Serves until the process ends; the address.
-    fn start(self) -> (Arc<Self>, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let server = Arc::new(self);
-        let shared = Arc::clone(&server);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                // A client that hangs up is part of the test.
-                let _ = shared.answer(stream);
-            }
-        });
-        (server, address)
-    }
-
-    fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut lines = BufReader::new(stream.try_clone()?).lines();
-        let request = lines.next().unwrap_or(Ok(String::new()))?;
-        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut range = None;
-        for line in lines {
-            let line = line?.to_lowercase();
-            if let Some(bytes) = line.strip_prefix("range: bytes=") {
-                let (start, end) = bytes.split_once('-').unwrap();
-                range = Some((start.parse::<usize>().unwrap(), end.parse::<usize>().ok()));
-            }
-            if line.is_empty() {
-                break;
-            }
-        }
-        self.asked.lock().unwrap().push(format!("{path} {range:?}"));
-        let head = |status: &str, len: usize, more: &str| {
-            format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len}\r\n{more}\r\n")
-        };
-        if path == "/api/models/owner/tiny/revision/main" {
-            let siblings: Vec<_> = self
-                .files
-                .keys()
-                .map(|f| serde_json::json!({"rfilename": f}))
-                .collect();
-            let body = serde_json::json!({"sha": COMMIT, "siblings": siblings}).to_string();
-            return write!(stream, "{}{body}", head("200 OK", body.len(), ""));
-        }
-        let prefix = format!("/owner/tiny/resolve/{COMMIT}/");
-        let name = path.strip_prefix(&prefix).unwrap_or_default();
-        let Some(file) = self.files.get(name) else {
-            return write!(stream, "{}", head("404 Not Found", 0, ""));
-        };
-        let (start, end) = range.unwrap_or((0, None));
-        let body = &file[start..end.map_or(file.len(), |e| (e + 1).min(file.len()))];
-        let etag = self
-            .claims
-            .get(name)
-            .cloned()
-            .unwrap_or_else(|| format!("etag-{name}"));
-        let more = format!(
-            "ETag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\nContent-Range: bytes {start}-{}/{}\r\n",
-            start + body.len().saturating_sub(1),
-            file.len()
-        );
-        stream.write_all(head("206 Partial Content", body.len(), &more).as_bytes())?;
-        let mut breaks = self.breaks.lock().unwrap();
-        let cut = breaks.take_if(|(file, at)| *file == name && body.len() > *at);
-        stream.write_all(&body[..cut.map_or(body.len(), |(_, at)| at)])
-    }
-}
+use hub_server::{COMMIT, Server};
 
 /// A server with a golden checkpoint and a tokenizer that is not one.
 fn tiny(family: &str) -> Server {
@@ -112,6 +32,7 @@ fn hub(cache: &tempfile::TempDir, endpoint: &str) -> Hub {
         cache: cache.path().into(),
         endpoint: Some(endpoint.into()),
         token: None,
+        offline: false,
     }
 }
 
@@ -186,8 +107,7 @@ fn refusals_name_model_and_mend() {
         let cache = tempfile::tempdir().unwrap();
         hub(&cache, &address)
             .fetch(&model.parse().unwrap())
-            .err()
-            .expect("refused")
+            .unwrap_err()
             .to_string()
     };
     let unknown = message(tiny("qwen3"), "hub:owner/other");
@@ -218,7 +138,25 @@ fn refusals_name_model_and_mend() {
         "hub:owner/tiny@",
         "hub:owner/tiny/notes.txt",
     ] {
-        let error = text.parse::<HubModel>().err().expect("refused").to_string();
+        let error = text.parse::<HubModel>().unwrap_err().to_string();
         assert!(error.contains("write hub:OWNER/NAME"), "{error}");
     }
+}
+
+#[test]
+fn offline_only_the_cache_is_asked() {
+    let (server, address) = tiny("llama3").start();
+    let cache = tempfile::tempdir().unwrap();
+    let model: HubModel = "hub:owner/tiny".parse().unwrap();
+    let offline = Hub {
+        offline: true,
+        ..hub(&cache, &address)
+    };
+    let error = offline.fetch(&model).unwrap_err().to_string();
+    assert!(error.contains("HF_HUB_OFFLINE"), "{error}");
+    let path = hub(&cache, &address).fetch(&model).unwrap();
+    assert_eq!(Hub::commit(&path).as_deref(), Some(COMMIT));
+    let before = server.asked.lock().unwrap().len();
+    assert_eq!(offline.fetch(&model).unwrap(), path);
+    assert_eq!(server.asked.lock().unwrap().len(), before);
 }

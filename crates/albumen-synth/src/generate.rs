@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use albumen_lm::sampler::{Sampler, SamplingParams};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
-    Adapter, Branch, Budget, DecodeOptions, Example, Generation, Lm, LmError, Request, Sequence,
+    Adapter, AnyLm, Branch, Budget, DecodeOptions, Example, Generation, LmError, Request, Sequence,
     Stop,
 };
 use albumen_schema::config::{GenerateConfig, Sampling};
@@ -22,7 +22,7 @@ const ATTEMPT_BITS: u32 = 8;
 #[derive(Clone, Copy)]
 pub struct AlbumModel<'a> {
     /// The frozen model.
-    pub lm: &'a Lm,
+    pub lm: &'a AnyLm,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Writes summaries.

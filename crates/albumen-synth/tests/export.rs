@@ -163,6 +163,7 @@ fn try_export(
         config: &config,
         curated: &curated,
         images: &images,
+        base_model: None,
         ledger: &ledger,
     };
     let result = export(&release, &dir.path().join("release"));
@@ -220,6 +221,7 @@ fn an_incomplete_run_is_not_exported() {
             config: &config,
             curated,
             images: &images,
+            base_model: None,
             ledger: &ledger,
         };
         let message = export(&release, &dir.path().join("release"))
@@ -258,6 +260,7 @@ fn a_seeded_run_is_marked_everywhere() {
         config: &config,
         curated: &curated,
         images: &images,
+        base_model: None,
         ledger: &ledger,
     };
     let out = dir.path().join("release");

@@ -51,6 +51,7 @@ fn release(
         config: &config,
         curated: &curated,
         images: &dir.join("images"),
+        base_model: None,
         ledger: &path,
     };
     export(&release, &out)?;

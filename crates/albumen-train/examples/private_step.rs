@@ -84,8 +84,7 @@ fn run(args: &Args, precision: Precision) -> Result<(), TrainError> {
     };
     let count = Sensitive::new(units);
     let optimizer = Optimizer::sgd(1e-3, 0.0);
-    let mut training =
-        DpTraining::begin(plan, optimizer, params.clone(), &count, Randomness::Os)?;
+    let mut training = DpTraining::begin(plan, optimizer, params.clone(), &count, Randomness::Os)?;
     let step = Step {
         lm: &lm,
         layout: &layout,

@@ -139,7 +139,7 @@ pub fn warm_up(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may panic")]
     use albumen_lm::tokenizer::Tokenizer;
-    use albumen_lm::{Budget, Lm, LoraConfig, LoraLayout, Precision, Target, Weights};
+    use albumen_lm::{AnyLm, Budget, Lm, LoraConfig, LoraLayout, Precision, Target, Weights};
 
     use super::*;
     use crate::Lengths;
@@ -167,6 +167,7 @@ mod tests {
     fn learns_repeatably_and_from_the_public_albums_alone() {
         let path = smollm2();
         let lm = Lm::new(Weights::load(&path).unwrap(), Precision::Bf16).unwrap();
+        let lm = AnyLm::from(lm);
         let lora = LoraConfig {
             rank: 4,
             alpha: 8.0,

@@ -7,7 +7,7 @@ use albumen_corpus::UnitTexts;
 use albumen_dp::{DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
-    Adapter, Budget, Example, Lm, LmError, LoraLayout, PrefixStates, Sequence, StateFormat,
+    Adapter, AnyLm, Budget, Example, LmError, LoraLayout, PrefixStates, Sequence, StateFormat,
 };
 
 use crate::sequences::of_unit;
@@ -17,7 +17,7 @@ use crate::{Lengths, Model, TrainError};
 #[derive(Clone, Copy)]
 pub struct Engine<'a> {
     /// The frozen model.
-    pub lm: &'a Lm,
+    pub lm: &'a AnyLm,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// What is trained.

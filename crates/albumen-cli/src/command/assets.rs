@@ -21,7 +21,7 @@ pub(crate) fn assets(args: &AssetsArgs) -> Outcome {
     Ok(())
 }
 
-fn describe(progress: Progress<'_>) -> String {
+pub(crate) fn describe(progress: Progress<'_>) -> String {
     match progress {
         Progress::Waiting => "another fetch is at work; waiting for it".to_owned(),
         Progress::Checking(pin) => format!("{}: checking", pin.asset),

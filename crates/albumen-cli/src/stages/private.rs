@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
@@ -11,7 +12,7 @@ use albumen_corpus::{
     summarize_stage,
 };
 use albumen_dp::{Decay, Optimizer, Randomness, Rule, Schedule, decode_f32, encode_f32, recover};
-use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
+use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Target};
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
@@ -22,7 +23,7 @@ use serde_json::json;
 
 use super::{Runner, Stage};
 use crate::failure::Outcome;
-use crate::models::LanguageModel;
+use crate::models::{self, LanguageModel, precision};
 use crate::progress::{Progress, say};
 use crate::run_dir::{Part, write_whole};
 
@@ -68,7 +69,12 @@ impl Runner {
     pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {
         let mut progress = Progress::start("summarize");
         let part = Part::start(&self.output(Stage::Summarize))?;
-        let model = self.models.language_model(&self.config.summarize.model)?;
+        // On the processor, where an album's summary depends on no other album.
+        let model = self.models.language_model(
+            &self.config.summarize.model,
+            Device::Cpu,
+            precision(&self.config.compute),
+        )?;
         let summarizer = Summarizer::new(
             &model.lm,
             &model.tokenizer,
@@ -101,7 +107,7 @@ impl Runner {
             ),
         };
         let (plan, settings) = (plan.clone(), settings.clone());
-        let language = self.models.language_model(&self.config.train.model)?;
+        let language = self.trained_model()?;
         let lora = lora_config(&self.config.train);
         let layout = LoraLayout::new(language.lm.config(), &lora)?;
         let mut ledger = self.open_ledger()?;
@@ -170,6 +176,14 @@ impl Runner {
         self.keep_adapter(stage, manifest, &layout, &params, event)?;
         self.empty_escrow(stage)?;
         Ok(())
+    }
+
+    /// The model that is adapted, on the configured device.
+    pub(super) fn trained_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
+        let compute = &self.config.compute;
+        let (device, precision) = (models::device(compute)?, precision(compute));
+        let name = &self.config.train.model;
+        self.models.language_model(name, device, precision)
     }
 
     /// Removes what a finished training stage, or one killed at its very end, left in escrow.
@@ -272,24 +286,21 @@ pub(super) fn engine<'a>(
 
 /// What is adapted.
 pub(crate) fn lora_config(train: &TrainConfig) -> LoraConfig {
-    let targets = match train.lora_targets {
-        LoraTargets::QueryValue => vec![Target::Q, Target::V],
-        LoraTargets::Attention => vec![Target::Q, Target::K, Target::V, Target::O],
-        LoraTargets::All => vec![
-            Target::Q,
-            Target::K,
-            Target::V,
-            Target::O,
-            Target::Gate,
-            Target::Up,
-            Target::Down,
-        ],
-    };
     LoraConfig {
         rank: train.lora_rank,
         alpha: train.lora_alpha,
-        targets,
+        targets: targets(train.lora_targets),
         layers: Some(train.lora_layers),
+    }
+}
+
+/// The projections of a configuration.
+pub(crate) fn targets(targets: LoraTargets) -> Vec<Target> {
+    use Target::{Down, Gate, K, O, Q, Up, V};
+    match targets {
+        LoraTargets::QueryValue => vec![Q, V],
+        LoraTargets::Attention => vec![Q, K, V, O],
+        LoraTargets::All => vec![Q, K, V, O, Gate, Up, Down],
     }
 }
 

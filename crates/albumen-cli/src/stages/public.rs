@@ -77,7 +77,7 @@ impl Runner {
 
     /// The language model and both adapters, each held against the ledger.
     fn adapters(&mut self) -> anyhow::Result<Adapters> {
-        let model = self.models.language_model(&self.config.train.model)?;
+        let model = self.trained_model()?;
         let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
         let summary = self.adapter(Stage::TrainSummary, &layout)?;
         let caption = self.adapter(Stage::TrainCaption, &layout)?;
@@ -148,11 +148,13 @@ impl Runner {
         let progress = Progress::start("export");
         self.adapters()?;
         let curated = self.curated()?;
+        let base_model = self.models.find(&self.config.train.model)?;
         let statement = export(
             &Release {
                 config: &self.config,
                 curated: &curated,
                 images: &self.output(Stage::Render),
+                base_model: Some(&base_model.describe()),
                 ledger: &self.dir.ledger(),
             },
             &self.dir.release(),

@@ -24,7 +24,7 @@ impl Runner {
         let settings = self.config.train.public.clone();
         let settings = settings.context("[train.public] is not set")?;
         let albums = read_public(&settings.path)?;
-        let language = self.models.language_model(&self.config.train.model)?;
+        let language = self.trained_model()?;
         let layout = LoraLayout::new(language.lm.config(), &lora_config(&self.config.train))?;
         let engine = engine(&self.config, &language, &layout);
         let part = Part::start(&self.output(Stage::TrainPublic))?;
@@ -47,7 +47,7 @@ impl Runner {
             };
             let initial = layout.init(self.config.train.init_seed);
             let mut show = |StepProgress { step, steps, .. }| {
-                let share = (half as f64 + step as f64 / steps as f64) / 2.0;
+                let share = f64::midpoint(half as f64, step as f64 / steps as f64);
                 progress.set(share, &format!("{} step {step} of {steps}", model.name()));
             };
             let params = warm_up(&engine, model, &how, initial, &albums, &mut show)?;

@@ -3,6 +3,7 @@
 
 pub mod candle;
 pub mod cpu;
+mod decode;
 pub mod rope;
 
 use std::ops::Range;
@@ -13,6 +14,7 @@ use crate::lora::Site;
 
 pub use candle::Candle;
 pub use cpu::Cpu;
+pub use decode::{Cache, Decode, Feed};
 
 /// The number format of products with frozen weights. Everything else is f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

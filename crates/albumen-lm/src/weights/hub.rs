@@ -15,7 +15,8 @@ use crate::error::LmError;
 
 /// Files besides the weights; those in `NEEDED` must be there.
 const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
-const WELCOME: [&str; 3] = [
+const WELCOME: [&str; 4] = [
+    "README.md",
     "tokenizer_config.json",
     "generation_config.json",
     "chat_template.jinja",
@@ -43,6 +44,8 @@ pub struct Hub {
     pub endpoint: Option<String>,
     /// Access token, for private and gated models.
     pub token: Option<String>,
+    /// Ask no server: use what was fetched before.
+    pub offline: bool,
 }
 
 impl FromStr for HubModel {
@@ -82,6 +85,26 @@ impl HubModel {
 }
 
 impl Hub {
+    /// As Hugging Face's own tools have it: the cache under `HF_HOME`, the server `HF_ENDPOINT`, the
+    /// token `HF_TOKEN` or the one that a login left, no server where `HF_HUB_OFFLINE` is set.
+    pub fn from_env() -> Self {
+        let set = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
+        let cache = Cache::from_env();
+        Self {
+            endpoint: set("HF_ENDPOINT"),
+            token: set("HF_TOKEN").or_else(|| cache.token()),
+            offline: set("HF_HUB_OFFLINE").is_some_and(|v| v != "0"),
+            cache: cache.path().clone(),
+        }
+    }
+
+    /// The commit that a fetched model's files are of.
+    pub fn commit(path: &Path) -> Option<String> {
+        let mut parts = path.components().map(std::path::Component::as_os_str);
+        parts.find(|p| *p == "snapshots")?;
+        parts.next()?.to_str().map(str::to_owned)
+    }
+
     /// Brings a model's files into the cache and says where they are: a directory or a GGUF file for
     /// [`crate::Weights::load`]. All files come from one commit. Without a network, what was fetched
     /// whole before is used.
@@ -96,14 +119,24 @@ impl Hub {
         };
         let cache = Cache::new(self.cache.clone());
         let named = cache.repo(model.at(&model.revision));
+        let cached = || named.get(model.file.as_deref().unwrap_or(NEEDED[0]));
+        if self.offline {
+            let found = cached().ok_or_else(|| {
+                refuse(format!(
+                    "revision {:?} is not in the cache {}, and HF_HUB_OFFLINE forbids to ask; fetch it once with a network",
+                    model.revision,
+                    self.cache.display()
+                ))
+            })?;
+            return Ok(checkpoint(model, found));
+        }
         let api = self.api().map_err(|e| refuse(e.to_string()))?;
         let info = match api.repo(model.at(&model.revision)).info() {
             Ok(info) => info,
             Err(error) => {
-                let cached = named.get(model.file.as_deref().unwrap_or(NEEDED[0]));
-                let found = cached.ok_or_else(|| {
+                let found = cached().ok_or_else(|| {
                     refuse(format!(
-                        "{error}; check the name, the revision {:?} and the network; private and gated models need a token",
+                        "{error}; check the name, the revision {:?} and the network; private and gated models need a token (HF_TOKEN)",
                         model.revision
                     ))
                 })?;

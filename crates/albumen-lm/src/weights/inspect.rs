@@ -29,12 +29,27 @@ pub struct Inspection {
     pub dtypes: BTreeMap<String, usize>,
     /// Tensors of the file that the model does not use.
     pub unused_tensors: Vec<String>,
+    /// The tokenizer; `None` where it cannot be read, for a reason among `obstacles`.
+    pub tokenizer: Option<TokenizerFacts>,
+    /// What the checkpoint's own card says.
+    pub licence: Option<String>,
     /// Memory of the frozen weights in f32.
     pub f32_bytes: u64,
     /// Whether the engine can train adapters on it.
     pub trainable: bool,
     /// Why it cannot be trained, with what would mend it.
     pub obstacles: Vec<String>,
+}
+
+/// What a tokenizer is.
+#[derive(Debug, Clone, Serialize)]
+pub struct TokenizerFacts {
+    /// Number of tokens; at most the model's `vocab_size`.
+    pub vocab_size: usize,
+    /// Token that ends a text.
+    pub eos_id: u32,
+    /// Whether it knows a chat format.
+    pub chat_format: bool,
 }
 
 /// Describes a checkpoint. What stands in the way of training is part of the description.
@@ -61,9 +76,17 @@ pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
         }
         used.insert(wanted.name);
     }
-    if let Err(error) = Tokenizer::load(path) {
-        obstacles.push(error.to_string());
-    }
+    let tokenizer = match Tokenizer::load(path) {
+        Ok(tokenizer) => Some(TokenizerFacts {
+            vocab_size: tokenizer.vocab_size(),
+            eos_id: tokenizer.eos_id(),
+            chat_format: tokenizer.chat_format().is_some(),
+        }),
+        Err(error) => {
+            obstacles.push(error.to_string());
+            None
+        }
+    };
     let mut unused_tensors: Vec<_> = source
         .names()
         .into_iter()
@@ -81,6 +104,8 @@ pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
         size_bytes: source.bytes(),
         parameter_count,
         dtypes,
+        tokenizer,
+        licence: super::licence(path),
         unused_tensors,
         f32_bytes: 4 * parameter_count as u64,
         trainable: obstacles.is_empty(),

@@ -3,12 +3,14 @@
 //! Unknown keys are errors that name the nearest known key. Every error carries the file, line
 //! and column it speaks of.
 
+mod compute;
 mod error;
 mod privacy;
 mod stages;
 mod train;
 mod validate;
 
+pub use compute::{ComputeConfig, ComputePrecision};
 pub use error::ConfigError;
 pub use privacy::{PrivacyConfig, TuningRuns};
 pub use stages::{
@@ -38,6 +40,9 @@ pub struct Config {
     pub summarize: SummarizeConfig,
     /// The guarantee that is asked for. Nothing here has a default.
     pub privacy: PrivacyConfig,
+    /// Where the language model runs.
+    #[serde(default)]
+    pub compute: ComputeConfig,
     /// How the two models are trained.
     pub train: TrainConfig,
     /// How synthetic albums are sampled.

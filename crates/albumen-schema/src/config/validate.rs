@@ -66,6 +66,7 @@ impl Config {
         )?;
         language_model(&self.summarize.model, "summarize.model")?;
         language_model(&self.train.model, "train.model")?;
+        device(&self.compute.device)?;
         require(
             (1..=256).contains(&self.summarize.max_tokens),
             "summarize.max_tokens",
@@ -251,13 +252,26 @@ fn check_public(public: &PublicTraining) -> Result<(), Fault> {
 }
 
 fn language_model(name: &str, key: &str) -> Result<(), Fault> {
+    let rest = |scheme| name.strip_prefix(scheme).filter(|r: &&str| !r.is_empty());
     require(
-        name.strip_prefix("path:").is_some_and(|p| !p.is_empty())
-            || name == "asset:smollm2-135m-instruct",
+        name == "asset:smollm2-135m-instruct"
+            || rest("path:").is_some()
+            || rest("hub:").is_some_and(|r| r.contains('/')),
         key,
         format!("is `{name}`, which names no model"),
-        "use `asset:smollm2-135m-instruct`, or `path:` and a GGUF file or a directory with \
-         config.json, safetensors and tokenizer.json",
+        "use `asset:smollm2-135m-instruct`, `hub:OWNER/NAME@REVISION`, or `path:` and a GGUF file \
+         or a directory with config.json, safetensors and tokenizer.json",
+    )
+}
+
+fn device(name: &str) -> Result<(), Fault> {
+    let number = |n: &str| !n.is_empty() && n.len() < 4 && n.bytes().all(|b| b.is_ascii_digit());
+    let numbered = name.strip_prefix("cuda:").is_some_and(number);
+    require(
+        numbered || ["cpu", "cuda", "metal"].contains(&name),
+        "compute.device",
+        format!("is `{name}`, which is no device"),
+        "use `cpu`, `cuda`, `cuda:1` (the second GPU) or `metal`",
     )
 }
 

@@ -52,6 +52,9 @@ pub struct Release<'a> {
     pub curated: &'a [Curated],
     /// Where [`crate::render::render`] put the pictures.
     pub images: &'a Path,
+    /// The public language model that was adapted, for the card: its name, licence and revision as
+    /// far as they are known. `None`: what the configuration says of it.
+    pub base_model: Option<&'a str>,
     /// The run's ledger.
     pub ledger: &'a Path,
 }

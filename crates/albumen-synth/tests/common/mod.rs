@@ -160,6 +160,7 @@ pub(crate) fn make_release(dir: &Path) -> PathBuf {
         config: &config,
         curated: &curated,
         images: &images,
+        base_model: None,
         ledger: &ledger,
     };
     export(&release, &out).unwrap();

@@ -137,7 +137,7 @@ fn mask<'a>(
 }
 
 /// Columns of packed rows in a batch, heads `first..first + count`, as (b, count, l, d).
-fn heads(
+pub(super) fn heads(
     x: &Tensor,
     first: usize,
     count: usize,
@@ -148,12 +148,16 @@ fn heads(
     Ok(x.reshape((b, l, count, d))?.transpose(1, 2)?.contiguous()?)
 }
 
-/// A piece's queries (or what has their shape) by key head: (b, kv, h/kv s, d).
+/// Queries (or what has their shape), (b, h, s, d), by key head: (b, kv, h/kv s, d).
+pub(super) fn stacked(x: &Tensor, shape: &AttentionShape) -> Result<Tensor, LmError> {
+    let (b, h, s, d) = x.dims4()?;
+    Ok(x.reshape((b, shape.kv_heads, h / shape.kv_heads * s, d))?)
+}
+
+/// A piece's rows of (b, h, l, d), stacked.
 fn piece_of(x: &Tensor, piece: &Piece, shape: &AttentionShape) -> Result<Tensor, LmError> {
-    let (b, h, _, d) = x.dims4()?;
     let x = x.narrow(2, piece.start, piece.len)?.contiguous()?;
-    let stacked = h / shape.kv_heads * piece.len;
-    Ok(x.reshape((b, shape.kv_heads, stacked, d))?)
+    stacked(&x, shape)
 }
 
 /// The keys (or values) that a piece's queries may see, (b, kv, t, d).
@@ -161,30 +165,39 @@ fn seen(x: &Tensor, piece: &Piece) -> Result<Tensor, LmError> {
     Ok(x.narrow(2, 0, piece.start + piece.len)?.contiguous()?)
 }
 
-/// Scores (b, h, s, t): capped, not yet masked.
-fn scores(
-    q: &Tensor,
-    k: &Tensor,
-    piece: &Piece,
-    shape: &AttentionShape,
-) -> Result<Tensor, LmError> {
-    let (b, t) = (q.dim(0)?, piece.start + piece.len);
+/// Scores (b, h, s, t) of stacked queries: capped, not yet masked.
+fn scores(q: &Tensor, k: &Tensor, shape: &AttentionShape) -> Result<Tensor, LmError> {
+    let (b, kv, rows, _) = q.dims4()?;
+    let queries = rows * kv / shape.heads;
     let s = (q.matmul(&k.transpose(2, 3)?)? * f64::from(shape.scale))?;
-    let s = s.reshape((b, shape.heads, piece.len, t))?;
+    let s = s.reshape((b, shape.heads, queries, k.dim(2)?))?;
     match shape.soft_cap.map(f64::from) {
         Some(c) => Ok(((s / c)?.tanh()? * c)?),
         None => Ok(s),
     }
 }
 
-/// By key head: (b, h, s, t) to (b, kv, h/kv s, t).
-fn stacked(x: &Tensor, shape: &AttentionShape) -> Result<Tensor, LmError> {
-    let (b, h, s, t) = x.dims4()?;
-    Ok(x.reshape((b, shape.kv_heads, h / shape.kv_heads * s, t))?)
+/// Attention of stacked queries: (b, h, s, d), and the logs of the denominators, (b, h, s, 1).
+pub(super) fn attend(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: &Tensor,
+    shape: &AttentionShape,
+) -> Result<(Tensor, Tensor), LmError> {
+    let s = scores(q, k, shape)?.broadcast_add(mask)?;
+    let m = s.max_keepdim(D::Minus1)?;
+    let e = s.broadcast_sub(&m)?.exp()?;
+    let sum = e.sum_keepdim(D::Minus1)?;
+    let p = e.broadcast_div(&sum)?;
+    let y = stacked(&p, shape)?.matmul(v)?; // (b, kv, h/kv s, d)
+    let (b, h, s, _) = p.dims4()?;
+    let y = y.reshape((b, h, s, shape.head_dim))?;
+    Ok((y, (sum.log()? + m)?))
 }
 
 /// (b, n, l, d) to (b, l, n d).
-fn by_row(x: &Tensor) -> Result<Tensor, LmError> {
+pub(super) fn by_row(x: &Tensor) -> Result<Tensor, LmError> {
     let (b, n, l, d) = x.dims4()?;
     Ok(x.transpose(1, 2)?.contiguous()?.reshape((b, l, n * d))?)
 }
@@ -195,7 +208,7 @@ pub(super) fn forward(
     shape: &AttentionShape,
     plan: &AttentionPlan,
 ) -> Result<(Tensor, Tensor), LmError> {
-    let (h, kv, d) = (shape.heads, shape.kv_heads, shape.head_dim);
+    let (h, kv) = (shape.heads, shape.kv_heads);
     let (mut outputs, mut logs) = (Vec::new(), Vec::new());
     for (batch, pieces) in &plan.batches {
         let x = batch.take(qkv)?; // (b, l, (h + 2 kv) d)
@@ -207,15 +220,10 @@ pub(super) fn forward(
         let mut y = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
-            let s = scores(&piece_of(&q, piece, shape)?, &k, piece, shape)?;
-            let s = s.broadcast_add(&piece.mask)?;
-            let m = s.max_keepdim(D::Minus1)?;
-            let e = s.broadcast_sub(&m)?.exp()?;
-            let sum = e.sum_keepdim(D::Minus1)?; // (b, h, s, 1)
-            logs.push((sum.log()? + m)?.flatten_all()?);
-            let p = e.broadcast_div(&sum)?;
-            let out = stacked(&p, shape)?.matmul(&v)?; // (b, kv, h/kv s, d)
-            y.push(out.reshape((batch.count, h, piece.len, d))?);
+            let q = piece_of(&q, piece, shape)?;
+            let (out, log) = attend(&q, &k, &v, &piece.mask, shape)?;
+            logs.push(log.flatten_all()?);
+            y.push(out);
         }
         let y = by_row(&Tensor::cat(&y, 2)?)?; // (b, l, h d)
         outputs.push(y.flatten_to(1)?);
@@ -252,7 +260,7 @@ pub(super) fn backward(
             let (s, t) = (piece.len, piece.start + piece.len);
             let (q, dy) = (piece_of(&q, piece, shape)?, piece_of(&dy, piece, shape)?);
             let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
-            let capped = scores(&q, &k, piece, shape)?; // (b, h, s, t)
+            let capped = scores(&q, &k, shape)?; // (b, h, s, t)
             let log = log_sum.narrow(0, logs_read, b * h * s)?;
             logs_read += b * h * s;
             let p = capped.broadcast_add(&piece.mask)?;

@@ -9,6 +9,7 @@
 
 mod attention;
 mod batches;
+mod cache;
 mod gate;
 mod lora;
 mod loss;
@@ -27,6 +28,7 @@ use crate::error::LmError;
 use crate::lora::Site;
 use attention::AttentionPlan;
 use batches::{Recent, UnitPlan};
+use cache::{SharedPool, Step, StepKey};
 
 /// Kernels on a candle device. Products with frozen weights have operands of the chosen precision;
 /// with bf16 the device sums in f32 and rounds each result to bf16. All else is f32.
@@ -36,6 +38,8 @@ pub struct Candle {
     limits: Limits,
     attention_plans: Recent<(Vec<PackedRun>, usize, Option<usize>), AttentionPlan>,
     unit_plans: Recent<Vec<Range<usize>>, UnitPlan>,
+    steps: Recent<StepKey, Step>,
+    cached: SharedPool,
 }
 
 /// How many numbers of a kind exist at once.
@@ -64,6 +68,8 @@ impl Candle {
             limits: Limits::default(),
             attention_plans: Recent::default(),
             unit_plans: Recent::default(),
+            steps: Recent::default(),
+            cached: SharedPool::default(),
         }
     }
 

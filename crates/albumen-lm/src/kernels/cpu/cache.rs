@@ -13,7 +13,7 @@ use super::simd::{LANES, exp, max, simd, sum2};
 use crate::kernels::AttentionShape;
 
 /// Keys and values of a run of tokens in every layer.
-pub(crate) struct Cache {
+pub struct Cache {
     kv_heads: usize,
     head_dim: usize,
     /// Room for so many blocks of 16 tokens.

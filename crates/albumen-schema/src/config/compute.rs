@@ -1,0 +1,37 @@
+//! Where the language model runs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The number format of products with frozen weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComputePrecision {
+    /// 32-bit floating point.
+    F32,
+    /// bfloat16 operands where the hardware has them, else `f32`.
+    #[default]
+    Bf16,
+}
+
+/// `[compute]`: where the language model runs. These settings stand apart from those of the
+/// mechanism: they may be changed between stages and repeat none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComputeConfig {
+    /// `cpu`, `cuda`, `cuda:1` or `metal`, for training and sampling. Summaries are always written
+    /// on the processor, whose kernels give an album the same summary whatever other albums there
+    /// are.
+    pub device: String,
+    /// Number format of products with the frozen weights.
+    pub precision: ComputePrecision,
+}
+
+impl Default for ComputeConfig {
+    fn default() -> Self {
+        Self {
+            device: "cpu".to_owned(),
+            precision: ComputePrecision::default(),
+        }
+    }
+}
