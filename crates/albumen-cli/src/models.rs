@@ -235,3 +235,26 @@ pub(crate) fn precision(compute: &ComputeConfig) -> Precision {
         ComputePrecision::Bf16 => Precision::Bf16,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_words_for_the_card_hold_what_is_known_and_no_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("my-model");
+        std::fs::create_dir(&folder).unwrap();
+        let mut found = find_path(&folder).unwrap();
+        assert_eq!(found.describe(), "my-model");
+        std::fs::write(folder.join("README.md"), "---\nlicense: mit\n---\n").unwrap();
+        assert_eq!(find_path(&folder).unwrap().describe(), "my-model (mit)");
+        found.revision = Some("0123".into());
+        assert_eq!(found.describe(), "my-model, revision 0123");
+        std::fs::write(folder.join("tiny.Q8_0.gguf"), "").unwrap();
+        let file = find_path(&folder.join("tiny.Q8_0.gguf")).unwrap();
+        assert_eq!(file.describe(), "tiny.Q8_0 (mit)");
+    }
+}

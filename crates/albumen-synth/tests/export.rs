@@ -269,3 +269,24 @@ fn a_seeded_run_is_marked_everywhere() {
     let report = verify(&out).unwrap();
     assert!(report.differences.iter().any(|d| d.contains("fixed seed")));
 }
+
+#[test]
+fn the_card_says_which_model_was_adapted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, ledger) = (dir.path().join("images"), dir.path().join("ledger.jsonl"));
+    write_ledger(&ledger, 2.0, false);
+    let curated = albums();
+    draw(&curated, &images, 7).unwrap();
+    let config = config();
+    let release = Release {
+        config: &config,
+        curated: &curated,
+        images: &images,
+        base_model: Some("owner/tiny, revision 0123abc (cc0-1.0)"),
+        ledger: &ledger,
+    };
+    let out = dir.path().join("release");
+    export(&release, &out).unwrap();
+    let card = text(&out.join("README.md"));
+    assert!(card.contains("(owner/tiny, revision 0123abc (cc0-1.0) with LoRA adapters)"));
+}
