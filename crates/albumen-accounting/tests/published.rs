@@ -185,5 +185,25 @@ fn values_recomputed_with_dp_accounting() {
     );
 }
 
+#[test]
+fn no_row_is_without_its_test() {
+    let golden: Value = serde_json::from_str(include_str!("golden/published.json")).unwrap();
+    let sources = golden["cases"].as_array().unwrap().iter();
+    let sources: Vec<&str> = sources.map(|c| c["source"].as_str().unwrap()).collect();
+    let rows = |source: &str| sources.iter().filter(|s| s.starts_with(source)).count();
+    for (source, count) in [
+        ("TensorFlow Privacy README", 1),
+        ("TensorFlow Privacy tests", 2),
+        ("Opacus tests", 2),
+        ("Google dp-accounting tests", 4),
+        ("Chua et al. 2024", 1),
+        ("recomputed with dp-accounting", 2),
+        ("jax_privacy tests", 1),
+    ] {
+        assert_eq!(rows(source), count, "{source}");
+    }
+    assert_eq!(sources.len(), 13);
+}
+
 // The last row of the file, jax_privacy's one-run audit, is of auditing and not of accounting; it is
 // held against albumen-eval.

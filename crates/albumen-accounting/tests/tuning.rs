@@ -93,8 +93,8 @@ fn a_fixed_number_of_runs_is_composed_in_full() {
 
 #[test]
 fn small_means_never_come_for_less_than_the_diluted_run() {
-    // With mean m the run is released with probability 1 - e^-m: epsilon at delta / (1 - e^-m) is a
-    // floor, and without the charge for "no run" theorem 6's log(m) / (order - 1) would undercut it.
+    // With mean m a run is released with probability 1 - e^-m, so that with a constant score epsilon at
+    // delta / (1 - e^-m) is a floor.
     for mean in [0.1, 0.5, 1.0, 2.0] {
         for delta in [1e-3, 1e-6] {
             let found = account_tuned(&[event()], delta, Some(&poisson(mean))).unwrap();
