@@ -28,8 +28,10 @@ pub enum Command {
     Caption(StageArgs),
     /// Give every album a one-sentence summary
     Summarize(StageArgs),
+    /// Publish noisy statistics of the private albums, where [release] asks for them
+    Statistics(StageArgs),
     /// Train both models by DP-SGD
-    Train(StageArgs),
+    Train(TrainArgs),
     /// Sample synthetic albums as text
     Generate(StageArgs),
     /// Judge every synthetic album
@@ -74,6 +76,10 @@ pub struct RunArgs {
     /// Draw private randomness from this seed. Voids the guarantee: ledger and card say so
     #[arg(long, value_name = "SEED")]
     pub insecure_seed: Option<u64>,
+    /// Show losses, gradient norms, batch sizes and true counts of training, stamped as private.
+    /// They are outside the guarantee: never share them
+    #[arg(long)]
+    pub show_private_metrics: bool,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -90,6 +96,18 @@ pub struct StageArgs {
     /// Do the stage again even where it is finished
     #[arg(long)]
     pub force: bool,
+}
+
+/// `albumen train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// What every stage takes.
+    #[command(flatten)]
+    pub stage: StageArgs,
+    /// Show losses, gradient norms, batch sizes and true counts of training, stamped as private.
+    /// They are outside the guarantee: never share them
+    #[arg(long)]
+    pub show_private_metrics: bool,
 }
 
 /// `albumen plan`.

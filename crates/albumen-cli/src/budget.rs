@@ -10,9 +10,10 @@ use albumen_schema::config::{ModelTraining, TuningRuns};
 use anyhow::{bail, ensure};
 
 use crate::failure::{Failure, Outcome};
+use crate::stages::Stage;
 
 pub(crate) use forecast::{Forecast, Model, Sweep};
-pub(crate) use releases::NamedEvent;
+pub(crate) use releases::{NamedEvent, mechanism};
 
 /// Stabiliser of normalised gradients (Bu et al. 2023, section 4).
 const GAMMA: f64 = 0.01;
@@ -49,7 +50,7 @@ impl Budget {
             share,
         };
         let parts = [part(s, p.summary_share), part(c, 1.0 - p.summary_share)];
-        let releases = releases::configured(config);
+        let releases = releases::configured(config).map_err(Failure::usage)?;
         let mut events: Vec<Event> = releases.iter().map(|r| r.event.clone()).collect();
         let solved = calibrate(&parts, &events, p.tuning_runs.as_ref(), p.epsilon, p.delta)
             .map_err(Failure::usage)?;
@@ -94,24 +95,44 @@ impl Budget {
             .collect()
     }
 
-    /// Fails where a release at this price would spend more than was asked for, with what the ledger
-    /// already holds counted in.
-    pub(crate) fn check_remaining(&self, ledger: &Ledger, event: Event) -> anyhow::Result<()> {
+    /// Fails where a release of this stage would spend more than was asked for, with what the ledger
+    /// already holds and what the run still has to release counted in.
+    pub(crate) fn check_remaining(&self, ledger: &Ledger, stage: &str) -> anyhow::Result<()> {
         // The header's declaration and the configuration's are the same: `open_ledger` compares them.
         let tuning = ledger.history().header().tuning_runs;
         let mut events: Vec<Event> = ledger.events();
         let spent = ledger.history().guarantee()?.epsilon;
-        events.push(event);
+        let paid = |name: &str| ledger.history().entries().iter().any(|e| e.stage == name);
+        for planned in self.planned() {
+            if planned.stage == stage || !paid(&planned.stage) {
+                events.push(planned.event);
+            }
+        }
         let then = account_tuned(&events, self.delta, tuning.as_ref())?.epsilon;
         if then <= self.asked_epsilon {
             return Ok(());
         }
         bail!(
-            "this release would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
+            "{stage} would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
              hint: a release is paid for once and for all; to train again on these albums use \
              another --out, and count both runs",
             self.asked_epsilon
         )
+    }
+
+    /// Everything that a run releases, in order.
+    fn planned(&self) -> Vec<NamedEvent> {
+        let mut planned = self.releases.clone();
+        for (stage, plan) in [
+            (Stage::TrainSummary, &self.summary),
+            (Stage::TrainCaption, &self.caption),
+        ] {
+            planned.push(NamedEvent {
+                stage: stage.name().to_owned(),
+                event: plan.event(),
+            });
+        }
+        planned
     }
 }
 

@@ -1,7 +1,6 @@
 //! The run directory: layout, locking, and stages that are written whole or not at all.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -94,6 +93,11 @@ impl RunDir {
         self.root.join("models").join(name)
     }
 
+    /// The released statistics of the private albums.
+    pub(crate) fn statistics(&self) -> PathBuf {
+        self.root.join("statistics")
+    }
+
     /// The synthetic stages.
     pub(crate) fn synthetic(&self) -> PathBuf {
         self.root.join("synthetic")
@@ -112,6 +116,7 @@ fn private_difference(before: &Config, now: &Config) -> Option<&'static str> {
         ("[caption]", before.caption != now.caption),
         ("[summarize]", before.summarize != now.summarize),
         ("[privacy]", before.privacy != now.privacy),
+        ("[release]", before.release != now.release),
         ("[train]", before.train != now.train),
     ]
     .into_iter()
@@ -205,15 +210,7 @@ pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut hasher = Sha256::new();
     std::io::copy(&mut file, &mut hasher)?;
-    Ok(hex(&hasher.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 /// A fingerprint of what lies at `path`: names, sizes and times, no contents.
@@ -231,7 +228,7 @@ pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<String> {
             hasher.update(format!("\0{}\0{nanoseconds}\n", meta.len()));
         }
     }
-    Ok(hex(&hasher.finalize()))
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 /// The manifest at `path`, if it reads.

@@ -2,8 +2,10 @@
 //! it leaves.
 
 mod ledger;
+pub(crate) mod metrics;
 mod private;
 mod public;
+mod statistics;
 mod warm_up;
 
 pub(crate) use private::{lora_config, targets};
@@ -29,6 +31,8 @@ pub enum Stage {
     Caption,
     /// Summarise every album.
     Summarize,
+    /// Publish noisy statistics of the private albums, where [release] asks for them.
+    Statistics,
     /// Train both models on public albums, where [train.public] names them.
     TrainPublic,
     /// Train the summary model.
@@ -53,6 +57,7 @@ impl Stage {
         Self::Ingest,
         Self::Caption,
         Self::Summarize,
+        Self::Statistics,
         Self::TrainPublic,
         Self::TrainSummary,
         Self::TrainCaption,
@@ -69,6 +74,7 @@ impl Stage {
             Self::Ingest => "ingest",
             Self::Caption => "caption",
             Self::Summarize => "summarize",
+            Self::Statistics => "statistics",
             Self::TrainPublic => "train-public",
             Self::TrainSummary => "train-summary",
             Self::TrainCaption => "train-caption",
@@ -88,6 +94,7 @@ pub(crate) struct Runner {
     pub(crate) budget: Budget,
     pub(crate) models: Models,
     pub(crate) insecure_seed: Option<u64>,
+    pub(crate) show_private_metrics: bool,
 }
 
 impl Runner {
@@ -97,7 +104,7 @@ impl Runner {
             if stage > until {
                 break;
             }
-            if stage == Stage::TrainPublic && self.config.train.public.is_none() {
+            if self.is_left_out(stage) {
                 continue;
             }
             let expected = self.expected(stage)?;
@@ -111,11 +118,21 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether the configuration does without the stage.
+    fn is_left_out(&self, stage: Stage) -> bool {
+        match stage {
+            Stage::Statistics => self.config.release.wanted().is_empty(),
+            Stage::TrainPublic => self.config.train.public.is_none(),
+            _ => false,
+        }
+    }
+
     fn execute(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
         match stage {
             Stage::Ingest => self.ingest(manifest),
             Stage::Caption => self.caption(manifest),
             Stage::Summarize => self.summarize(manifest),
+            Stage::Statistics => self.statistics(manifest),
             Stage::TrainPublic => self.train_public(manifest),
             Stage::TrainSummary | Stage::TrainCaption => self.train(stage, manifest),
             Stage::Generate => self.generate(manifest),
@@ -132,6 +149,7 @@ impl Runner {
             Stage::Ingest | Stage::Caption | Stage::Summarize => {
                 self.dir.private().join(stage.name())
             }
+            Stage::Statistics => self.dir.statistics(),
             Stage::TrainPublic => self.dir.model("public"),
             Stage::TrainSummary => self.dir.model("summary"),
             Stage::TrainCaption => self.dir.model("caption"),
@@ -144,10 +162,10 @@ impl Runner {
     }
 
     /// Where the stage's manifest lies. Hashes of private tables are private themselves, so those
-    /// of the training stages are kept there; a release holds nothing but what is released.
+    /// of the releasing stages are kept there; a release holds nothing but what is released.
     fn manifest_path(&self, stage: Stage) -> PathBuf {
         match stage {
-            Stage::TrainSummary | Stage::TrainCaption => {
+            Stage::Statistics | Stage::TrainSummary | Stage::TrainCaption => {
                 self.dir.private().join(format!("{}.json", stage.name()))
             }
             Stage::Export => self.dir.root().join("export.json"),
@@ -175,8 +193,11 @@ impl Runner {
                     limits
                 ])
             }
+            Stage::Statistics => json!([c.privacy, c.release]),
             // The noise is solved from these; the ledger holds what was really used.
-            Stage::TrainSummary | Stage::TrainCaption => json!([c.privacy, c.train, limits]),
+            Stage::TrainSummary | Stage::TrainCaption => {
+                json!([c.privacy, c.release, c.train, limits])
+            }
             Stage::Generate => json!(c.generate),
             Stage::Curate => json!(c.curate),
             Stage::Render => json!([c.render, c.generate.seed]),
@@ -207,6 +228,10 @@ impl Runner {
             Stage::Ingest | Stage::TrainPublic | Stage::Report => {}
             Stage::Caption => outputs_of(Stage::Ingest)?,
             Stage::Summarize => outputs_of(Stage::Caption)?,
+            Stage::Statistics => {
+                outputs_of(Stage::Caption)?;
+                outputs_of(Stage::Summarize)?;
+            }
             Stage::TrainSummary | Stage::TrainCaption => {
                 outputs_of(Stage::Caption)?;
                 outputs_of(Stage::Summarize)?;
@@ -223,6 +248,7 @@ impl Runner {
             Stage::Export => {
                 outputs_of(Stage::Curate)?;
                 outputs_of(Stage::Render)?;
+                outputs_of(Stage::Statistics)?;
             }
         }
         let model = match stage {
@@ -277,7 +303,9 @@ impl Runner {
     ) -> anyhow::Result<()> {
         manifest.outputs = run_dir::hashes(outputs)?;
         let path = match stage {
-            Stage::TrainSummary | Stage::TrainCaption | Stage::Export => self.manifest_path(stage),
+            Stage::Statistics | Stage::TrainSummary | Stage::TrainCaption | Stage::Export => {
+                self.manifest_path(stage)
+            }
             // Inside the directory that is about to be renamed: the two appear together.
             _ => outputs.join(MANIFEST),
         };

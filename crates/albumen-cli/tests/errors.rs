@@ -11,30 +11,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use insta::assert_snapshot;
 
-const CONFIG: &str = r#"name = "test"
-
-[corpus]
-path = "albums"
-
-[privacy]
-unit = "owner"
-epsilon = 8.0
-delta = 1e-5
-declared_units = 600
-
-[train.summary]
-expected_batch = 100
-steps = 10
-learning_rate = 0.02
-
-[train.caption]
-expected_batch = 100
-steps = 10
-learning_rate = 0.02
-
-[generate]
-albums = 10
-"#;
+const CONFIG: &str = include_str!("../../albumen-schema/src/config/sample.toml");
 
 /// Runs `albumen` in `dir`; gives exit code, stdout and stderr.
 fn albumen(dir: &Path, args: &[&str]) -> (i32, String, String) {

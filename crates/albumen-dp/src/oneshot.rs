@@ -1,16 +1,19 @@
 use albumen_accounting::Event;
-use albumen_schema::Unit;
+use albumen_schema::{NoisyCounts, Unit};
 use opendp::core::Measurement;
 use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::error::Fallible;
 use opendp::measurements::{make_laplace, make_private_quantile};
 use opendp::measures::MaxDivergence;
-use opendp::metrics::{AbsoluteDistance, L1Distance, SymmetricDistance};
+use opendp::metrics::{L1Distance, SymmetricDistance};
 use serde::{Deserialize, Serialize};
 
 use crate::Sensitive;
 use crate::error::{DpError, check};
 use crate::released::{Released, Scope};
+
+/// Laplace noise on a vector of whole numbers.
+type Laplace = Measurement<VectorDomain<AtomDomain<i64>>, L1Distance<i64>, MaxDivergence, Vec<i64>>;
 
 /// A release made once, outside training: a count, a histogram or a quantile.
 ///
@@ -39,11 +42,16 @@ pub struct OneShot {
 }
 
 impl OneShot {
-    /// Noisy number of items; `items_per_unit` holds one number a unit.
+    /// Noisy number of items, under the public name `category`; `items_per_unit` holds one number a
+    /// unit.
     ///
     /// # Errors
     /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
-    pub fn count(&self, items_per_unit: &Sensitive<Vec<u64>>) -> Result<Released<i64>, DpError> {
+    pub fn count(
+        &self,
+        category: &str,
+        items_per_unit: &Sensitive<Vec<u64>>,
+    ) -> Result<Released<NoisyCounts>, DpError> {
         self.validate()?;
         #[expect(
             clippy::disallowed_methods,
@@ -52,30 +60,24 @@ impl OneShot {
         let items = items_per_unit.expose();
         let bound = u64::from(self.max_per_unit);
         let count: u64 = items.iter().map(|&n| n.min(bound)).sum();
-        let measurement = make_laplace::<_, _, MaxDivergence>(
-            AtomDomain::<i64>::default(),
-            AbsoluteDistance::<i64>::default(),
-            self.scale(),
-            None,
-        );
-        self.release(measurement, &(count as i64), &i64::from(self.max_per_unit))
+        self.noisy(vec![category.to_owned()], &vec![count as i64])
     }
 
-    /// Noisy number of items in each of `categories` public categories; `items` holds the category
-    /// of each item of each unit, and items of other categories are left out.
+    /// Noisy number of items in each of the public `categories`; `items` holds the category of each
+    /// item of each unit, by position, and items of other categories are left out.
     ///
     /// # Errors
     /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
     pub fn histogram(
         &self,
-        categories: usize,
+        categories: &[String],
         items: &Sensitive<Vec<Vec<usize>>>,
-    ) -> Result<Released<Vec<i64>>, DpError> {
+    ) -> Result<Released<NoisyCounts>, DpError> {
         self.validate()?;
         check(
             "categories",
-            categories as f64,
-            categories > 0,
+            categories.len() as f64,
+            !categories.is_empty(),
             "at least 1",
         )?;
         #[expect(
@@ -83,7 +85,7 @@ impl OneShot {
             reason = "the counts go into the Laplace mechanism only"
         )]
         let units = items.expose();
-        let mut counts = vec![0_i64; categories];
+        let mut counts = vec![0_i64; categories.len()];
         for unit in units {
             for &category in unit.iter().take(self.max_per_unit as usize) {
                 if let Some(count) = counts.get_mut(category) {
@@ -91,13 +93,18 @@ impl OneShot {
                 }
             }
         }
-        let measurement = make_laplace::<_, _, MaxDivergence>(
-            VectorDomain::new(AtomDomain::<i64>::default()).with_size(categories),
-            L1Distance::<i64>::default(),
-            self.scale(),
-            None,
-        );
-        self.release(measurement, &counts, &i64::from(self.max_per_unit))
+        self.noisy(categories.to_vec(), &counts)
+    }
+
+    /// What a count, or a histogram of this many categories, will charge: known before any data is
+    /// read.
+    ///
+    /// # Errors
+    /// As [`OneShot::histogram`].
+    pub fn counts_event(&self, categories: usize) -> Result<Event, DpError> {
+        self.validate()?;
+        let measurement = self.laplace(categories).map_err(opendp)?;
+        event(&measurement, &i64::from(self.max_per_unit))
     }
 
     /// The candidate nearest to the `alpha`-quantile of all items' values, noisily; `candidates` are
@@ -137,36 +144,44 @@ impl OneShot {
         let at_one = make(1.0)
             .and_then(|m| m.map(&self.max_per_unit))
             .map_err(opendp)?;
-        self.release(make(at_one / self.epsilon), &items, &self.max_per_unit)
+        let measurement = make(at_one / self.epsilon).map_err(opendp)?;
+        let event = event(&measurement, &self.max_per_unit)?;
+        let output = measurement.invoke(&items).map_err(opendp)?;
+        Ok(Released::new(output, event, self.scope()))
     }
 
-    /// Laplace scale for a sensitivity of `max_per_unit`.
-    fn scale(&self) -> f64 {
-        f64::from(self.max_per_unit) / self.epsilon
-    }
-
-    fn release<DI, MI, T>(
+    /// Laplace noise on every count, which together have a sensitivity of `max_per_unit` in L1.
+    fn noisy(
         &self,
-        measurement: Fallible<Measurement<DI, MI, MaxDivergence, T>>,
-        value: &DI::Carrier,
-        distance: &MI::Distance,
-    ) -> Result<Released<T>, DpError>
-    where
-        DI: opendp::core::Domain,
-        MI: opendp::core::Metric,
-        (DI, MI): opendp::core::MetricSpace,
-    {
-        let measurement = measurement.map_err(opendp)?;
-        let epsilon = measurement.map(distance).map_err(opendp)?;
-        let event = Event::PureDp { epsilon };
-        event.validate()?;
-        let scope = Scope {
+        categories: Vec<String>,
+        counts: &Vec<i64>,
+    ) -> Result<Released<NoisyCounts>, DpError> {
+        let measurement = self.laplace(categories.len()).map_err(opendp)?;
+        let event = event(&measurement, &i64::from(self.max_per_unit))?;
+        let counts = measurement.invoke(counts).map_err(opendp)?;
+        let released = NoisyCounts {
+            categories,
+            counts,
+            max_per_unit: self.max_per_unit,
+        };
+        Ok(Released::new(released, event, self.scope()))
+    }
+
+    fn laplace(&self, categories: usize) -> Fallible<Laplace> {
+        make_laplace(
+            VectorDomain::new(AtomDomain::default()).with_size(categories),
+            L1Distance::default(),
+            f64::from(self.max_per_unit) / self.epsilon,
+            None,
+        )
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
             unit: self.unit,
             declared_units: self.declared_units,
             insecure: false,
-        };
-        let output = measurement.invoke(value).map_err(opendp)?;
-        Ok(Released::new(output, event, scope))
+        }
     }
 
     fn validate(&self) -> Result<(), DpError> {
@@ -183,6 +198,22 @@ impl OneShot {
             "at least 1",
         )
     }
+}
+
+/// What opendp's own privacy map says that the measurement costs.
+fn event<DI, MI, T>(
+    measurement: &Measurement<DI, MI, MaxDivergence, T>,
+    distance: &MI::Distance,
+) -> Result<Event, DpError>
+where
+    DI: opendp::core::Domain,
+    MI: opendp::core::Metric,
+    (DI, MI): opendp::core::MetricSpace,
+{
+    let epsilon = measurement.map(distance).map_err(opendp)?;
+    let event = Event::PureDp { epsilon };
+    event.validate()?;
+    Ok(event)
 }
 
 /// opendp's error with its message; none of its messages on these paths carry data.
@@ -220,9 +251,9 @@ mod tests {
         let mut squares = 0.0;
         let n = 4000;
         for _ in 0..n {
-            let released = settings.count(&items).unwrap();
+            let released = settings.count("items", &items).unwrap();
             assert!((charged(&released) - 1.0).abs() < 1e-9);
-            let x = *released.peek() as f64;
+            let x = released.peek().counts[0] as f64;
             sum += x;
             squares += x * x;
         }
@@ -243,9 +274,14 @@ mod tests {
     #[test]
     fn histograms_leave_out_what_is_beyond_bound_and_categories() {
         let items = Sensitive::new(vec![vec![0, 1, 1], vec![7], vec![1]]);
-        let released = one_shot(40.0, 2).histogram(3, &items).unwrap();
+        let settings = one_shot(40.0, 2);
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let released = settings.histogram(&names, &items).unwrap();
         assert!((charged(&released) - 40.0).abs() < 1e-6);
-        assert_eq!(*released.peek(), [1, 2, 0]);
+        assert_eq!(settings.counts_event(3).unwrap(), *released.event());
+        let found = released.peek();
+        assert_eq!(found.counts, [1, 2, 0]);
+        assert_eq!((&found.categories[..], found.max_per_unit), (&names[..], 2));
     }
 
     #[test]
@@ -272,6 +308,10 @@ mod tests {
             }
             _ => panic!("equal candidates were taken"),
         }
-        assert!(one_shot(0.0, 1).count(&Sensitive::new(vec![1])).is_err());
+        assert!(
+            one_shot(0.0, 1)
+                .count("items", &Sensitive::new(vec![1]))
+                .is_err()
+        );
     }
 }

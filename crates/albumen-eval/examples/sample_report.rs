@@ -179,6 +179,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         curated: &curated,
         images: &images,
         base_model: None,
+        statistics: &out,
         ledger: &ledger,
     };
     export(&inputs, &release)?;
@@ -190,6 +191,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             source: &config.export.source,
             epsilon_allowed: config.privacy.epsilon,
             ledger: &History::read(&ledger)?,
+            statistics: &[],
             curated: &curated,
             images: Some(&images),
             illustrations: true,

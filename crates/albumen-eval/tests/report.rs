@@ -64,6 +64,7 @@ fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
         source: HOSTILE,
         epsilon_allowed: 8.0,
         ledger,
+        statistics: &[],
         curated,
         images: None,
         illustrations: true,

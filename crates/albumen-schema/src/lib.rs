@@ -7,6 +7,7 @@ mod album;
 pub mod config;
 pub mod format;
 mod manifest;
+pub mod statistic;
 mod synthetic;
 
 pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
@@ -14,4 +15,5 @@ pub use config::{Config, ConfigError};
 pub use manifest::{
     Adjacency, LedgeredEvent, PrivacyStatement, StageManifest, TOOL, TuningStatement,
 };
+pub use statistic::{NoisyCounts, Statistic};
 pub use synthetic::{Curated, Reason, SyntheticAlbum, Verdict};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Unit;
 use crate::config::TuningRuns;
+use crate::{Statistic, Unit};
 
 /// Name and version of the tool, as written into every manifest.
 pub const TOOL: &str = concat!("albumen ", env!("CARGO_PKG_VERSION"));
@@ -76,6 +76,9 @@ pub struct PrivacyStatement {
     pub tuning: Option<TuningStatement>,
     /// Every mechanism that ran.
     pub events: Vec<LedgeredEvent>,
+    /// Statistics of the private albums that were released, each paid for by one of the events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statistics: Vec<Statistic>,
     /// Hash of the ledger's last line.
     pub ledger_head: String,
     /// Whether private randomness came from a seed, which voids the guarantee.

@@ -55,6 +55,12 @@ pub enum SynthError {
     /// The ledger's events cannot be accounted.
     #[error("cannot recompute epsilon from the ledger: {0}")]
     Accounting(#[from] albumen_accounting::AccountingError),
+    /// A statistic of the run is not the one that the ledger paid for.
+    #[error("{} is not what the ledger paid for; put the file of that run back, or start a new run", path.display())]
+    Statistic {
+        /// The file.
+        path: PathBuf,
+    },
     /// The ledger names no release.
     #[error(
         "the ledger holds no event, so no model was trained under it; run `albumen train` first"

@@ -31,7 +31,7 @@ pub struct AlbumModel<'a> {
     pub caption: Adapter<'a>,
 }
 
-/// How far generation is. Synthetic counts are public.
+/// How far generation is: texts that need no further try. Synthetic counts are public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GenerateProgress {
     /// Summaries written, of all.
@@ -140,13 +140,22 @@ fn write_summaries(
                 Ok(Request { trunk, branches })
             })
             .collect::<Result<Vec<_>, LmError>>()?;
-        let before = total - open.len();
-        let written = run(model, model.summary, &requests, &options, &mut |done| {
-            progress(GenerateProgress::Summaries(before + done, total));
-        })?;
-        for (i, _, generation) in written {
+        let mut finished = total - open.len();
+        let last = attempt == config.tries;
+        let written = run(
+            model,
+            model.summary,
+            &requests,
+            &options,
+            &mut |generation| {
+                let text = read(model, generation, last)?;
+                finished += usize::from(text.ended || last);
+                progress(GenerateProgress::Summaries(finished, total));
+                Ok(text)
+            },
+        )?;
+        for (i, _, text) in written {
             let (album, size) = (&mut albums[open[i]], sizes[open[i]]);
-            let text = read(model, &generation, attempt == config.tries)?;
             album.raw_summary = format!("{}{}", format::summary_head(size), text.text);
             if let Some((_, summary)) = format::parse_summary(&album.raw_summary) {
                 album.summary = format::one_line(&summary);
@@ -194,19 +203,26 @@ fn write_captions(
             .iter()
             .map(|(i, photos)| request_captions(model, &albums[*i], photos, attempt))
             .collect::<Result<Vec<_>, _>>()?;
-        let written = run(model, model.caption, &requests, &options, &mut |done| {
-            progress(GenerateProgress::Captions(
-                (finished + done).min(total),
-                total,
-            ));
-        })?;
+        let last = attempt + 1 == config.tries;
+        let written = run(
+            model,
+            model.caption,
+            &requests,
+            &options,
+            &mut |generation| {
+                let text = model.tokenizer.decode(&generation.tokens)?;
+                let ended = matches!(generation.stop, Stop::Token(_)) && !text.trim().is_empty();
+                finished += usize::from(ended || last);
+                progress(GenerateProgress::Captions(finished, total));
+                Ok(Text { text, ended })
+            },
+        )?;
         let mut again: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (request, branch, generation) in written {
+        for (request, branch, Text { text, ended }) in written {
             let (album, photo) = (open[request].0, open[request].1[branch]);
-            let text = model.tokenizer.decode(&generation.tokens)?;
             text.trim()
                 .clone_into(&mut albums[album].captions[photo - 1]);
-            if !matches!(generation.stop, Stop::Token(_)) || text.trim().is_empty() {
+            if !ended {
                 again.entry(album).or_default().push(photo);
             }
         }
@@ -214,7 +230,6 @@ fn write_captions(
             photos.sort_unstable();
         }
         open = again.into_iter().collect();
-        finished = total - open.iter().map(|(_, photos)| photos.len()).sum::<usize>();
     }
     for (album, _) in open {
         albums[album].truncated = true;
@@ -247,15 +262,16 @@ fn request_captions(
     })
 }
 
-/// Every generation with its request and branch; `progress` gets the number of finished ones.
+/// Every text with its request and branch, as `read` takes it from each generation that ends.
 fn run(
     model: &AlbumModel<'_>,
     adapter: Adapter<'_>,
     requests: &[Request],
     options: &DecodeOptions,
-    progress: &mut dyn FnMut(usize),
-) -> Result<Vec<(usize, usize, Generation)>, LmError> {
+    read: &mut dyn FnMut(&Generation) -> Result<Text, LmError>,
+) -> Result<Vec<(usize, usize, Text)>, LmError> {
     let mut written = Vec::new();
+    let mut failed = Ok(());
     if requests.is_empty() {
         return Ok(written);
     }
@@ -264,12 +280,12 @@ fn run(
         None,
         requests,
         options,
-        &mut |request, branch, g| {
-            written.push((request, branch, g));
-            progress(written.len());
+        &mut |request, branch, generation| match read(&generation) {
+            Ok(text) => written.push((request, branch, text)),
+            Err(e) => failed = Err(e),
         },
     )?;
-    Ok(written)
+    failed.map(|()| written)
 }
 
 fn options(

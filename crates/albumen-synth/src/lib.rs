@@ -12,6 +12,7 @@ pub mod export;
 mod files;
 pub mod generate;
 pub mod render;
+pub mod statistics;
 pub mod storage;
 mod table;
 pub mod verify;

@@ -16,7 +16,7 @@ use crate::error::{Result, SynthError, io_error};
 use crate::export::{
     ALBUMS_FILE, CARD_FILE, LEDGER_FILE, METADATA_FILE, PRIVACY_FILE, of_ledger, without_own_hash,
 };
-use crate::files;
+use crate::{files, statistics};
 
 /// Relative difference of two epsilons that another version or processor may cause.
 const TOLERANCE: f64 = 1e-6;
@@ -185,9 +185,9 @@ fn check_ledger(
         .map_err(io_error("read", &release.join(LEDGER_FILE)))
         .and_then(|bytes| {
             let (history, complete) = History::parse(&bytes)?;
-            Ok((of_ledger(&history)?, complete == bytes.len()))
+            Ok((of_ledger(&history)?, history, complete == bytes.len()))
         });
-    let (ledger, whole) = match recomputed {
+    let (ledger, history, whole) = match recomputed {
         Ok(recomputed) => recomputed,
         Err(e) => {
             report.differs(format!("{LEDGER_FILE}: {e}"));
@@ -210,6 +210,9 @@ fn check_ledger(
     }
     if let Some(statement) = statement {
         compare_statements(statement, &ledger, report);
+    }
+    for difference in statistics::differences(release, found, statement, &history) {
+        report.differs(difference);
     }
 }
 

@@ -15,7 +15,7 @@ use albumen_schema::{PrivacyStatement, Reason, Unit};
 use albumen_synth::SynthError;
 use albumen_synth::export::{Release, export};
 use albumen_synth::verify::verify;
-use common::{albums, config, draw, make_release, write_ledger};
+use common::{albums, config, draw, make_release, make_release_with_statistics, write_ledger};
 
 fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
@@ -147,6 +147,69 @@ fn the_card_tells_the_guarantee_in_words_and_stays_honest() {
     insta::assert_snapshot!(card);
 }
 
+#[test]
+fn statistics_are_in_file_statement_and_card_with_their_noise() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release_with_statistics(dir.path());
+    assert_eq!(verify(&out).unwrap().differences, Vec::<String>::new());
+    let statement: PrivacyStatement =
+        serde_json::from_str(&text(&out.join("privacy.json"))).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&text(&out.join("statistics.json"))).unwrap();
+    assert_eq!(
+        json["statistics"],
+        serde_json::to_value(&statement.statistics).unwrap()
+    );
+    assert_eq!(json["unit"], "owner");
+    assert_eq!(statement.statistics[1].counts, [0, 812, 371]);
+    assert_eq!(statement.statistics[1].released.counts, [-7, 812, 371]);
+    // All of it is charged: one Gaussian and two pure mechanisms.
+    let events = [
+        Event::Gaussian {
+            noise_multiplier: 2.0,
+        },
+        Event::PureDp { epsilon: 0.1 },
+        Event::PureDp { epsilon: 0.2 },
+    ];
+    assert_eq!(statement.epsilon, account(&events, 1e-5).unwrap().epsilon);
+
+    let card = text(&out.join("README.md"));
+    let (_, section) = card
+        .split_once("### Numbers about the private albums")
+        .unwrap();
+    insta::assert_snapshot!(section.split("### ").next().unwrap());
+    let without = tempfile::tempdir().unwrap();
+    let card = text(&make_release(without.path()).join("README.md"));
+    assert!(!card.contains("statistics.json"));
+}
+
+#[test]
+fn a_statistic_that_was_not_paid_for_is_not_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    make_release_with_statistics(dir.path());
+    std::fs::remove_dir_all(dir.path().join("release")).unwrap();
+    let file = dir.path().join("statistics/album-count.json");
+    std::fs::write(&file, text(&file).replace("1204", "1205")).unwrap();
+    let curated = albums();
+    let config = config();
+    let release = Release {
+        config: &config,
+        curated: &curated,
+        images: &dir.path().join("images"),
+        base_model: None,
+        statistics: &dir.path().join("statistics"),
+        ledger: &dir.path().join("ledger.jsonl"),
+    };
+    let message = export(&release, &dir.path().join("release"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("album-count.json is not what the ledger paid for"),
+        "{message}"
+    );
+    assert!(!dir.path().join("release").exists());
+}
+
 /// Exports with a ledger of this noise; `change` edits the configuration.
 fn try_export(
     noise_multiplier: f64,
@@ -164,6 +227,7 @@ fn try_export(
         curated: &curated,
         images: &images,
         base_model: None,
+        statistics: dir.path(),
         ledger: &ledger,
     };
     let result = export(&release, &dir.path().join("release"));
@@ -222,6 +286,7 @@ fn an_incomplete_run_is_not_exported() {
             curated,
             images: &images,
             base_model: None,
+            statistics: dir.path(),
             ledger: &ledger,
         };
         let message = export(&release, &dir.path().join("release"))
@@ -261,6 +326,7 @@ fn a_seeded_run_is_marked_everywhere() {
         curated: &curated,
         images: &images,
         base_model: None,
+        statistics: dir.path(),
         ledger: &ledger,
     };
     let out = dir.path().join("release");

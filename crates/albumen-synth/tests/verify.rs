@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use albumen_schema::PrivacyStatement;
 use albumen_synth::verify::verify;
-use common::make_release;
-use serde_json::json;
+use common::{make_release, make_release_with_statistics};
+use serde_json::{Value, json};
 
 fn files(release: &Path) -> Vec<PathBuf> {
     walkdir::WalkDir::new(release)
@@ -37,28 +37,139 @@ fn an_untouched_release_is_intact() {
     assert_eq!(report.declared_units, Some(600));
 }
 
+/// Verifies a release with one bit of a file turned, and checks that the file is named.
+fn flip(out: &Path, path: &Path, bytes: &[u8], at: usize, bit: u32) {
+    let mut flipped = bytes.to_vec();
+    flipped[at] ^= 1 << bit;
+    std::fs::write(path, flipped).unwrap();
+    let differences = verify(out).unwrap().differences;
+    let name = path.strip_prefix(out).unwrap().display().to_string();
+    assert!(
+        differences.iter().any(|d| d.contains(&name)),
+        "bit {bit} of byte {at} of {name}: {differences:?}"
+    );
+}
+
 #[test]
-fn flipping_any_byte_anywhere_is_caught() {
+fn flipping_any_byte_anywhere_is_caught_and_the_file_named() {
     let dir = tempfile::tempdir().unwrap();
-    let out = make_release(dir.path());
+    let out = make_release_with_statistics(dir.path());
+    let all = files(&out);
+    assert!(all.iter().any(|path| path.ends_with("statistics.json")));
     let mut flips = 0;
-    for path in files(&out) {
-        let bytes = std::fs::read(&path).unwrap();
+    for path in &all {
+        let bytes = std::fs::read(path).unwrap();
         // Every byte of the statement; a few hundred spread over each other file.
         let statement = path.ends_with("privacy.json");
         let stride = if statement { 1 } else { bytes.len() / 200 + 1 };
         for at in (0..bytes.len()).step_by(stride).chain([bytes.len() - 1]) {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 1 << (at % 8);
-            std::fs::write(&path, flipped).unwrap();
-            let report = verify(&out).unwrap();
-            assert!(!report.intact(), "byte {at} of {}", path.display());
+            flip(&out, path, &bytes, at, at as u32 % 8);
             flips += 1;
         }
-        std::fs::write(&path, bytes).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
     println!("{flips} flips, each caught");
     assert!(verify(&out).unwrap().intact());
+}
+
+#[test]
+fn flips_at_random_are_caught_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release_with_statistics(dir.path());
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    println!("seed {seed}");
+    let mut state = seed;
+    // xorshift64 (Marsaglia 2003): good enough to pick bytes.
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for path in files(&out) {
+        let bytes = std::fs::read(&path).unwrap();
+        for _ in 0..100 {
+            let at = (random() % bytes.len() as u64) as usize;
+            flip(&out, &path, &bytes, at, (random() % 8) as u32);
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert!(verify(&out).unwrap().intact());
+}
+
+/// Edits `statistics.json` as a careful forger would: the statement repeats it, and holds its hash.
+fn forge_statistics(out: &Path, edit: fn(&mut Value)) -> Vec<String> {
+    let path = out.join("statistics.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    edit(&mut json["statistics"]);
+    std::fs::write(&path, serde_json::to_vec_pretty(&json).unwrap()).unwrap();
+    let hash = albumen_accounting::ledger::sha256_hex(&std::fs::read(&path).unwrap());
+    forge(out, "/statistics", &json["statistics"]);
+    forge(out, "/files/statistics.json", &json!(hash));
+    verify(out).unwrap().differences
+}
+
+#[test]
+fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
+    let cases: [(&str, fn(&mut Value)); 7] = [
+        ("album-count is not what the ledger paid for", |s| {
+            s[0]["released"]["counts"][0] = json!(9999);
+        }),
+        ("album-sizes is not what the ledger paid for", |s| {
+            s[1]["released"]["categories"][2] = json!("5 or more photos");
+        }),
+        ("album-sizes is not what the ledger paid for", |s| {
+            s[1]["released"]["max_per_unit"] = json!(1);
+        }),
+        ("album-count do not follow", |s| {
+            s[0]["counts"][0] = json!(1300)
+        }),
+        ("album-sizes do not follow", |s| {
+            s[1]["standard_error"] = json!(0.5);
+        }),
+        ("album-count do not follow", |s| {
+            s[0]["epsilon"] = json!(0.01)
+        }),
+        ("does not hold album-sizes once", |s| {
+            s.as_array_mut().unwrap().pop();
+        }),
+    ];
+    for (phrase, edit) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let out = make_release_with_statistics(dir.path());
+        let differences = forge_statistics(&out, edit);
+        assert!(
+            differences.iter().any(|d| d.contains(phrase)),
+            "{phrase}: {differences:?}"
+        );
+    }
+    // A release without the file does not hold what was paid for, whatever its statement says.
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release_with_statistics(dir.path());
+    std::fs::remove_file(out.join("statistics.json")).unwrap();
+    forge(&out, "/statistics", &json!([]));
+    let differences = verify(&out).unwrap().differences;
+    let phrase = "the ledger paid for album-count and album-sizes";
+    assert!(
+        differences.iter().any(|d| d.contains(phrase)),
+        "{differences:?}"
+    );
+}
+
+#[test]
+fn a_ledger_of_a_newer_version_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = make_release(dir.path());
+    let path = out.join("ledger.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("\"version\":1", "\"version\":999", 1)).unwrap();
+    let differences = verify(&out).unwrap().differences;
+    assert!(
+        differences
+            .iter()
+            .any(|d| d.contains("ledger.jsonl: ") && d.contains("999")),
+        "{differences:?}"
+    );
 }
 
 #[test]

@@ -12,4 +12,4 @@ mod training;
 pub use error::TrainError;
 pub use public::{WarmUp, read_public, warm_up};
 pub use sequences::{Lengths, Model};
-pub use training::{Checkpoints, Engine, StepProgress, check_released, train};
+pub use training::{Checkpoints, Engine, StepMetrics, StepProgress, check_released, train};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use albumen_corpus::UnitTexts;
-use albumen_dp::{DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
+use albumen_dp::{BatchMetrics, DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
     Adapter, AnyLm, Budget, Example, LmError, LoraLayout, PrefixStates, Sequence, StateFormat,
@@ -52,6 +52,38 @@ pub struct StepProgress {
     pub resumed: u64,
 }
 
+/// What one step saw; private, for `--show-private-metrics` only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepMetrics {
+    /// The step, from 1.
+    pub step: u64,
+    /// Units in the batch.
+    pub batch: usize,
+    /// Mean loss of a unit before the step, in nats a token.
+    pub loss: f64,
+    /// Mean norm of a unit's gradient before clipping, over the finite ones.
+    pub gradient_norm: f64,
+    /// Units whose gradient was longer than the clipping norm.
+    pub clipped: usize,
+    /// Units whose gradient was not finite and counted as zero.
+    pub non_finite: usize,
+}
+
+impl StepMetrics {
+    /// From the clipped sum's counts and the batch's summed loss.
+    fn new(step: u64, batch: BatchMetrics, loss_total: f64) -> Self {
+        let finite = batch.units - batch.non_finite;
+        Self {
+            step,
+            batch: batch.units,
+            loss: loss_total / batch.units.max(1) as f64,
+            gradient_norm: batch.norm_total / finite.max(1) as f64,
+            clipped: batch.clipped,
+            non_finite: batch.non_finite,
+        }
+    }
+}
+
 /// Sequences of every unit, with their cached states.
 pub(crate) struct Units {
     sequences: Vec<Vec<Sequence>>,
@@ -79,6 +111,9 @@ impl Units {
 /// `plan.steps` Poisson-sampled batches; `albumen_dp` forms both, and the event that comes with
 /// them. The guarantee is `plan`'s, for add/remove of one element of `units`.
 ///
+/// `observe`, where there is one, gets each step's private numbers under seal; they are outside the
+/// guarantee.
+///
 /// # Errors
 /// [`TrainError`]; nothing has been released then.
 pub fn train(
@@ -91,6 +126,7 @@ pub fn train(
     randomness: Randomness,
     checkpoints: &Checkpoints<'_>,
     progress: &mut dyn FnMut(StepProgress),
+    mut observe: Option<&mut dyn FnMut(Sensitive<StepMetrics>)>,
 ) -> Result<Released<Vec<f32>>, TrainError> {
     let (lm, layout) = (engine.lm, engine.layout);
     let steps = plan.steps;
@@ -123,24 +159,25 @@ pub fn train(
             .map(|&unit| units.examples(unit))
             .collect();
         let mut refused = Ok(());
-        lm.gradients(
-            adapter,
-            &chosen,
-            engine.budget,
-            &mut |i, gradient, _loss| {
-                if refused.is_ok() {
-                    refused = sum.add_unit(i, gradient);
-                }
-            },
-        )?;
+        let mut loss_total = 0.0;
+        lm.gradients(adapter, &chosen, engine.budget, &mut |i, gradient, loss| {
+            loss_total += f64::from(loss);
+            if refused.is_ok() {
+                refused = sum.add_unit(i, gradient);
+            }
+        })?;
         refused?;
+        let step = training.steps_taken() + 1;
+        if let Some(observe) = &mut observe {
+            observe((sum.metrics()).map(|batch| StepMetrics::new(step, batch, loss_total)));
+        }
         training.update(batch, sum)?;
         if saved.elapsed() >= checkpoints.every {
             training.checkpoint(checkpoints.path, checkpoints.context)?;
             saved = Instant::now();
         }
         progress(StepProgress {
-            step: training.steps_taken(),
+            step,
             steps,
             resumed,
         });

@@ -7,7 +7,7 @@ use albumen_train::read_public;
 use anyhow::Context;
 use serde_json::json;
 
-use crate::args::{RunArgs, StageArgs};
+use crate::args::{RunArgs, StageArgs, TrainArgs};
 use crate::budget::Budget;
 use crate::command::read_config;
 use crate::failure::Outcome;
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
         say("configuration, budget and models are good");
         return Ok(());
     };
+    runner.show_private_metrics = args.show_private_metrics;
     runner.run(args.until.unwrap_or(Stage::Report), args.force)?;
     let guarantee = runner.spent()?;
     if args.json {
@@ -51,6 +52,18 @@ pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
     let out = run_directory(&config, args.out.as_deref());
     if let Some(mut runner) = runner(config, &out, None, false)? {
         runner.run(stage, args.force.then_some(stage))?;
+    }
+    Ok(())
+}
+
+/// Trains both models.
+pub(crate) fn train(args: &TrainArgs) -> Outcome {
+    let StageArgs { config, out, force } = &args.stage;
+    let config = read_config(config)?;
+    let out = run_directory(&config, out.as_deref());
+    if let Some(mut runner) = runner(config, &out, None, false)? {
+        runner.show_private_metrics = args.show_private_metrics;
+        runner.run(Stage::TrainCaption, force.then_some(Stage::TrainCaption))?;
     }
     Ok(())
 }
@@ -86,5 +99,6 @@ fn runner(
         budget,
         models,
         insecure_seed,
+        show_private_metrics: false,
     }))
 }

@@ -7,20 +7,23 @@ use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
-use albumen_corpus::{
-    PhotoCaptioner, Summarizer, caption_stage, group_units, ingest_stage, load_texts,
-    summarize_stage,
+use albumen_corpus::{PhotoCaptioner, Summarizer, caption_stage, ingest_stage, summarize_stage};
+use albumen_dp::{
+    Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
 };
-use albumen_dp::{Decay, Optimizer, Randomness, Rule, Schedule, decode_f32, encode_f32, recover};
 use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Target};
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
+use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
 use albumen_schema::{Config, StageManifest};
-use albumen_train::{Checkpoints, Engine, Lengths, Model, StepProgress, check_released};
+use albumen_train::{
+    Checkpoints, Engine, Lengths, Model, StepMetrics, StepProgress, check_released,
+};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
+use super::metrics::PrivateMetrics;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::models::{self, LanguageModel, precision};
@@ -111,7 +114,7 @@ impl Runner {
         let lora = lora_config(&self.config.train);
         let layout = LoraLayout::new(language.lm.config(), &lora)?;
         let mut ledger = self.open_ledger()?;
-        let escrow = self.dir.private().join("escrow").join(model.name());
+        let escrow = self.escrow(model.name());
         let initial = self.initial(model, &layout)?;
 
         let params = if let Some(bytes) = recover(&ledger, stage.name(), &escrow)? {
@@ -121,14 +124,9 @@ impl Runner {
             ));
             decode_f32(&bytes).context("the model in escrow is cut short")?
         } else {
-            self.budget.check_remaining(&ledger, plan.event())?;
+            self.budget.check_remaining(&ledger, stage.name())?;
             let mut progress = Progress::start(stage.name());
-            let texts = load_texts(
-                &self.output(Stage::Caption).join("captions.parquet"),
-                &self.output(Stage::Summarize).join("summaries.parquet"),
-            )?;
-            let privacy = &self.config.privacy;
-            let units = group_units(texts, privacy.unit, privacy.max_albums_per_owner);
+            let units = self.units()?;
             let engine = engine(&self.config, &language, &layout);
             let randomness = match self.insecure_seed {
                 Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
@@ -137,6 +135,17 @@ impl Runner {
             let checkpoint = self.checkpoint(model);
             let context = checkpoint_context(&manifest, &ledger)?;
             let started = Instant::now();
+            let mut metrics = (self.show_private_metrics)
+                .then(|| PrivateMetrics::open(&self.dir.private(), stage.name(), &units))
+                .transpose()?;
+            let mut unwritten = Ok(());
+            let mut observe = metrics.as_mut().map(|metrics| {
+                |step: Sensitive<StepMetrics>| {
+                    if unwritten.is_ok() {
+                        unwritten = metrics.step(&step);
+                    }
+                }
+            });
             let released = albumen_train::train(
                 &engine,
                 model,
@@ -161,7 +170,9 @@ impl Runner {
                     let words = pace(at, started.elapsed(), plan.expected_batch);
                     progress.set(at.step as f64 / at.steps as f64, &words);
                 },
+                (observe.as_mut()).map(|o| o as &mut dyn FnMut(Sensitive<StepMetrics>)),
             )?;
+            unwritten?;
             let params = released.commit(&mut ledger, stage.name(), &escrow, encode_f32)?;
             progress.finish(&format!("{} steps", plan.steps));
             params
@@ -186,15 +197,16 @@ impl Runner {
         self.models.language_model(name, device, precision)
     }
 
-    /// Removes what a finished training stage, or one killed at its very end, left in escrow.
+    /// Removes what a finished releasing stage, or one killed at its very end, left in escrow.
     pub(super) fn empty_escrow(&self, stage: Stage) -> anyhow::Result<()> {
-        let model = match stage {
-            Stage::TrainSummary => Model::Summary,
-            Stage::TrainCaption => Model::Caption,
+        let of_model = |model: Model| vec![self.escrow(model.name()), self.checkpoint(model)];
+        let names = match stage {
+            Stage::Statistics => vec![self.escrow(ALBUM_COUNT), self.escrow(ALBUM_SIZES)],
+            Stage::TrainSummary => of_model(Model::Summary),
+            Stage::TrainCaption => of_model(Model::Caption),
             _ => return Ok(()),
         };
-        let escrow = self.dir.private().join("escrow").join(model.name());
-        for left in [escrow, self.checkpoint(model)] {
+        for left in names {
             match fs::remove_file(&left) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(e).with_context(|| format!("cannot remove {}", left.display()));

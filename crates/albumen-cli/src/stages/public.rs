@@ -11,7 +11,7 @@ use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
 use albumen_synth::render::render;
-use albumen_synth::storage;
+use albumen_synth::{statistics, storage};
 use albumen_vision::Embedder;
 use albumen_vision::illustrate::Illustrator;
 use anyhow::Context;
@@ -155,6 +155,7 @@ impl Runner {
                 curated: &curated,
                 images: &self.output(Stage::Render),
                 base_model: Some(&base_model.describe()),
+                statistics: &self.output(Stage::Statistics),
                 ledger: &self.dir.ledger(),
             },
             &self.dir.release(),
@@ -171,6 +172,7 @@ impl Runner {
         let progress = Progress::start("report");
         let curated = self.curated()?;
         let ledger = History::read(&self.dir.ledger())?;
+        let statistics = statistics::read(&self.output(Stage::Statistics), &ledger)?;
         let images = self.output(Stage::Render);
         let export = &self.config.export;
         write_report(
@@ -183,6 +185,7 @@ impl Runner {
                 source: &export.source,
                 epsilon_allowed: self.config.privacy.epsilon,
                 ledger: &ledger,
+                statistics: &statistics,
                 curated: &curated,
                 images: images.is_dir().then_some(&images),
                 illustrations: self.config.render.renderer == "illustration",

@@ -1,7 +1,7 @@
 //! What can be wrong with the input, where, and what would mend it.
 //!
-//! These messages are for the person who owns the input: they may name its files, and never how
-//! many albums or photos there are.
+//! These messages are for the person who owns the input: they name its files, lines and keys, and
+//! never what stands there, nor how many albums or photos there are.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::inside::{self, Refused, Root};
+use super::parse_error::without_content;
 use super::{IngestError, Listed, ListedPhoto};
 
 const PHOTOS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
@@ -113,8 +114,12 @@ fn album_toml(root: &Root, path: &Path) -> Result<AlbumToml, IngestError> {
             problem: problem.trim_end().to_owned(),
         }
     };
-    let toml: AlbumToml =
-        toml::from_str(&text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), e.message()))?;
+    let toml: AlbumToml = toml::from_str(&text).map_err(|e| {
+        wrong(
+            e.span().map_or(0, |s| s.start),
+            &without_content(e.message()),
+        )
+    })?;
     if toml.owner.as_ref().is_some_and(|o| o.trim().is_empty()) {
         return Err(wrong(text.find("owner").unwrap_or(0), "`owner` is empty"));
     }

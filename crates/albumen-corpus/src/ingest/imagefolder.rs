@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::folders::one_line;
 use super::inside::Root;
 use super::jsonl::{self, Id};
+use super::parse_error::near;
 use super::{IngestError, Listed, ListedPhoto, Seen};
 
 pub(super) const METADATA: &str = "metadata.jsonl";
@@ -79,20 +81,28 @@ impl Reader<'_> {
         };
         let near_owner = |k: &&String| k.to_ascii_lowercase().starts_with("owner");
         if let Some(key) = row.other.keys().find(near_owner) {
+            let named = if near(key, "owner_id") {
+                format!(" `{key}`")
+            } else {
+                String::new()
+            };
             return Err(wrong(format!(
-                "unknown key `{key}`; did you mean `owner_id`?"
+                "unknown key{named}; did you mean `owner_id`?"
             )));
         }
         let whole_album = row.file_names.is_some();
         let files = files(row.file_name, row.file_names).map_err(|e| wrong(e.into()))?;
-        if let Some(file) = files.iter().find(|file| !Root::stays_inside(file)) {
-            return Err(wrong(format!("`{file}` leads out of the input folder")));
+        if let Some(at) = files.iter().position(|file| !Root::stays_inside(file)) {
+            let place = at + 1;
+            return Err(wrong(format!(
+                "the name of photo {place} leads out of the input folder"
+            )));
         }
         let (captions, title) = captions(row.text, files.len()).map_err(wrong)?;
         let owner_id = given(row.owner_id, "owner_id").map_err(wrong)?;
         let id = match given(row.album_id, "album_id").map_err(wrong)? {
             Some(id) => id,
-            None if whole_album => format!("row-{line:06}"),
+            None if whole_album => name_of(&files),
             None => files.concat(),
         };
         let index = match self.by_photo.get(&id) {
@@ -118,12 +128,15 @@ impl Reader<'_> {
         }
         let album = &mut self.albums[index];
         if album.owner_id != owner_id {
-            let problem = "has another `owner_id` here than in the rows before";
-            return Err(wrong(format!("the album `{id}` {problem}")));
+            let problem = "the album has another `owner_id` here than in the rows before";
+            return Err(wrong(problem.to_owned()));
         }
-        for (file, caption) in files.into_iter().zip(captions) {
+        for (i, (file, caption)) in files.into_iter().zip(captions).enumerate() {
             if !self.photos.insert((index, file.clone())) {
-                return Err(wrong(format!("`{file}` stands twice in the album `{id}`")));
+                let place = i + 1;
+                return Err(wrong(format!(
+                    "the file of photo {place} of this row stands twice in its album"
+                )));
             }
             let found = self.root.file(&self.root.path.join(&file));
             let found = found.map_err(|refused| refused.reason());
@@ -135,6 +148,17 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// A name for an album without one, from its own row alone: which albums of an owner fall under
+/// the bound must not depend on other owners' rows, as it would with a line's number.
+fn name_of(files: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update((file.len() as u64).to_le_bytes());
+        hash.update(file);
+    }
+    format!("row-{:x}", hash.finalize())
 }
 
 fn files(one: Option<String>, many: Option<Vec<String>>) -> Result<Vec<String>, &'static str> {

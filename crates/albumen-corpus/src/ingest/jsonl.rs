@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::folders::one_line;
+use super::parse_error::without_content;
 use super::{IngestError, Seen};
 
 /// Longest line; an album of captions is a few kilobytes.
@@ -86,7 +87,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Album>, IngestError> {
             };
             if !ids.insert(id.clone()) {
                 return Err(wrong(&format!(
-                    "the photo id `{id}` stands twice in the album"
+                    "the id of photo {place} stands twice in the album"
                 )));
             }
             let caption = one_line(&photo.caption)
@@ -158,7 +159,9 @@ pub(super) fn lines<T: DeserializeOwned>(
     Ok(())
 }
 
-/// serde's message counts lines within the one line it saw.
+/// Column and reason; serde's message would quote the input and count lines within this one.
 fn column_only(e: &serde_json::Error) -> String {
-    e.to_string().replace(" at line 1 column ", " at column ")
+    let message = e.to_string();
+    let (reason, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
+    format!("{} at column {}", without_content(reason), e.column())
 }

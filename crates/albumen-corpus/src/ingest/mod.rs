@@ -13,6 +13,7 @@ mod imagefolder;
 mod inside;
 mod jpeg;
 mod jsonl;
+mod parse_error;
 mod photo;
 
 use std::collections::BTreeMap;
@@ -276,7 +277,7 @@ impl Seen {
             Some(first) => Err(IngestError::Line {
                 path: self.file.clone(),
                 line,
-                problem: format!("the album `{album_id}` stands in line {first} already"),
+                problem: format!("this album stands in line {first} already"),
                 hint: "give each album an `album_id` of its own",
             }),
         }

@@ -10,7 +10,7 @@ mod gallery;
 use std::path::Path;
 
 use albumen_accounting::History;
-use albumen_schema::{Curated, PrivacyStatement, TOOL};
+use albumen_schema::{Curated, PrivacyStatement, Statistic, TOOL};
 use albumen_synth::export::{of_ledger, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +35,8 @@ pub struct ReportData<'a> {
     pub epsilon_allowed: f64,
     /// The run's verified ledger.
     pub ledger: &'a History,
+    /// The statistics of the private albums that the ledger paid for.
+    pub statistics: &'a [Statistic],
     /// Every sampled album with its verdict, in the order sampled.
     pub curated: &'a [Curated],
     /// The directory that `albumen_synth::render::render` filled, or none before rendering.
@@ -86,6 +88,7 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
             tuning => Value::from(Serde(words::tuning(&statement))),
             insecure_seed => statement.insecure_seed,
             events => Value::from(Serde(&statement.events)),
+            statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
             budget => Value::from(Serde(charts::budget(data, &statement)?)),
             funnel => Value::from(Serde(charts::funnel(data.curated))),
             reasons => Value::from(Serde(gallery.reasons)),

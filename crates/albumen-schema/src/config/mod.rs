@@ -6,6 +6,7 @@
 mod compute;
 mod error;
 mod privacy;
+mod release;
 mod stages;
 mod train;
 mod validate;
@@ -13,6 +14,7 @@ mod validate;
 pub use compute::{ComputeConfig, ComputePrecision};
 pub use error::ConfigError;
 pub use privacy::{PrivacyConfig, TuningRuns};
+pub use release::ReleaseConfig;
 pub use stages::{
     CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
     OwnerlessAlbums, RenderConfig, Sampling, SummarizeConfig,
@@ -43,6 +45,9 @@ pub struct Config {
     /// Where the language model runs.
     #[serde(default)]
     pub compute: ComputeConfig,
+    /// Noisy statistics of the private albums, charged to the same budget; off by default.
+    #[serde(default)]
+    pub release: ReleaseConfig,
     /// How the two models are trained.
     pub train: TrainConfig,
     /// How synthetic albums are sampled.

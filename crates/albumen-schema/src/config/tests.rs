@@ -1,29 +1,6 @@
 use super::*;
 
-const GOOD: &str = r#"name = "test"
-
-[corpus]
-path = "albums"
-
-[privacy]
-unit = "owner"
-epsilon = 8.0
-delta = 1e-5
-declared_units = 600
-
-[train.summary]
-expected_batch = 100
-steps = 10
-learning_rate = 0.02
-
-[train.caption]
-expected_batch = 100
-steps = 10
-learning_rate = 0.02
-
-[generate]
-albums = 10
-"#;
+const GOOD: &str = include_str!("sample.toml");
 
 fn message(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the sample");
@@ -99,6 +76,16 @@ fn values_out_of_range_point_at_the_value() {
             "path = \"albums\"",
             "path = \"albums\"\n[render]\nrenderer = \"oil\"",
             "c.toml:6:12: `render.renderer`",
+        ),
+        (
+            "[generate]",
+            "[release]\nalbum_count_epsilon = -0.1\n[generate]",
+            "c.toml:23:23: `release.album_count_epsilon`",
+        ),
+        (
+            "[generate]",
+            "[release]\nalbum_size_bins = [1, 4, 4]\n[generate]",
+            "c.toml:23:19: `release.album_size_bins`",
         ),
     ] {
         let text = message(from, to);

@@ -46,6 +46,7 @@ impl Config {
         )?;
         self.check_inputs()?;
         self.check_privacy()?;
+        self.check_release()?;
         self.check_training("train.summary", &self.train.summary)?;
         self.check_training("train.caption", &self.train.caption)?;
         self.train.public.as_ref().map_or(Ok(()), check_public)?;
@@ -121,6 +122,36 @@ impl Config {
             )?;
         }
         Ok(())
+    }
+
+    fn check_release(&self) -> Result<(), Fault> {
+        let r = &self.release;
+        for (name, epsilon) in [
+            ("album_count_epsilon", r.album_count_epsilon),
+            ("album_sizes_epsilon", r.album_sizes_epsilon),
+        ] {
+            require(
+                epsilon == 0.0 || (1e-6..=50.0).contains(&epsilon),
+                &format!("release.{name}"),
+                format!("is {epsilon}"),
+                "use 0 to publish nothing, or 1e-6 to 50; 0.1 is a usual share of a budget of 8",
+            )?;
+        }
+        let bins = &r.album_size_bins;
+        require(
+            (1..=1000).contains(&bins.len())
+                && bins[0] >= 1
+                && bins.windows(2).all(|pair| pair[0] < pair[1]),
+            "release.album_size_bins",
+            format!("is {bins:?}"),
+            "give the fewest photos of each bin, ascending from 1 or more: [1, 2, 4, 7]",
+        )?;
+        require(
+            u32::try_from(self.privacy.max_albums_per_owner).is_ok(),
+            "privacy.max_albums_per_owner",
+            format!("is {}", self.privacy.max_albums_per_owner),
+            "bound what an owner contributes; 1 to 10 is usual",
+        )
     }
 
     fn check_training(&self, table: &str, t: &ModelTraining) -> Result<(), Fault> {

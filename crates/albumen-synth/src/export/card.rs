@@ -67,6 +67,10 @@ pub(super) fn write(
             not_covered => words::not_covered(statement),
             tuning => Value::from(Serde(words::tuning(statement))),
             events => Value::from(Serde(&statement.events)),
+            statistics => Value::from(Serde(words::statistics(
+                &statement.statistics,
+                statement.unit,
+            ))),
             captions_from => captions_from(config),
             summaries_from => summaries_from(config),
             public_training => config.train.public.as_ref().map(|p| sentence(&p.source)),

@@ -6,6 +6,7 @@
 //!   metadata.jsonl    Hugging Face imagefolder: one row an album
 //!   images/<album>/<photo>.jpg
 //!   albums.parquet    the same rows without pictures
+//!   statistics.json   noisy statistics of the private albums, where some were released
 //!   ledger.jsonl      every mechanism that ran on private data
 //!   privacy.json      the guarantee, and the SHA-256 of every file
 //! ```
@@ -28,7 +29,7 @@ pub use statement::of_ledger;
 pub(crate) use statement::without_own_hash;
 
 use crate::error::{Result, SynthError, io_error};
-use crate::files;
+use crate::{files, statistics};
 
 /// The guarantee's file.
 pub const PRIVACY_FILE: &str = "privacy.json";
@@ -40,6 +41,8 @@ pub const CARD_FILE: &str = "README.md";
 pub const METADATA_FILE: &str = "metadata.jsonl";
 /// The rows as a table.
 pub const ALBUMS_FILE: &str = "albums.parquet";
+/// The released statistics of the private albums.
+pub const STATISTICS_FILE: &str = "statistics.json";
 /// The pictures' directory.
 pub const IMAGES_DIR: &str = "images";
 
@@ -55,6 +58,8 @@ pub struct Release<'a> {
     /// The public language model that was adapted, for the card: its name, licence and revision as
     /// far as they are known. `None`: what the configuration says of it.
     pub base_model: Option<&'a str>,
+    /// Where the run keeps the statistics that its ledger paid for; not read where there are none.
+    pub statistics: &'a Path,
     /// The run's ledger.
     pub ledger: &'a Path,
 }
@@ -68,13 +73,14 @@ pub struct Release<'a> {
 ///
 /// # Errors
 /// [`SynthError::Overspent`], [`SynthError::OtherGuarantee`], [`SynthError::EmptyLedger`],
-/// [`SynthError::Ledger`] or [`SynthError::Accounting`] for the guarantee;
+/// [`SynthError::Ledger`], [`SynthError::Statistic`] or [`SynthError::Accounting`] for the guarantee;
 /// [`SynthError::NothingKept`] and [`SynthError::MissingPicture`] for the content.
 pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     let bytes = fs::read(release.ledger).map_err(io_error("read", release.ledger))?;
     let (history, complete) = History::parse(&bytes)?;
     let mut statement = of_ledger(&history)?;
     statement::check(&statement, &release.config.privacy)?;
+    statement.statistics = statistics::read(release.statistics, &history)?;
 
     let rows = rows::of(release.curated);
     if rows.is_empty() {
@@ -88,20 +94,30 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     files::write_bytes(&part.join(METADATA_FILE), &rows::jsonl(&rows)?)?;
     rows::write_table(&part.join(ALBUMS_FILE), &rows)?;
     files::write_bytes(&part.join(LEDGER_FILE), &bytes[..complete])?;
+    let mut names = vec![CARD_FILE, METADATA_FILE, ALBUMS_FILE, LEDGER_FILE];
+    if !statement.statistics.is_empty() {
+        let bytes = statistics::document(statement.unit, &statement.statistics)?;
+        files::write_bytes(&part.join(STATISTICS_FILE), &bytes)?;
+        names.push(STATISTICS_FILE);
+    }
     let card = card::write(release, &statement, &rows)?;
     files::write_bytes(&part.join(CARD_FILE), card.as_bytes())?;
 
-    statement.files = hashes(&part, copied)?;
+    statement.files = hashes(&part, &names, copied)?;
     let json = statement::seal(&mut statement)?;
     files::write_bytes(&part.join(PRIVACY_FILE), &json)?;
     swap(&part, out)?;
     Ok(statement)
 }
 
-fn hashes(part: &Path, copied: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+fn hashes(
+    part: &Path,
+    names: &[&str],
+    copied: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
     let mut hashes = copied;
-    for name in [CARD_FILE, METADATA_FILE, ALBUMS_FILE, LEDGER_FILE] {
-        hashes.insert(name.to_owned(), files::sha256_of(&part.join(name))?);
+    for name in names {
+        hashes.insert((*name).to_owned(), files::sha256_of(&part.join(name))?);
     }
     Ok(hashes)
 }

@@ -1,7 +1,8 @@
 //! The guarantee in words that need no mathematics, for the card and the report.
 
 use albumen_schema::config::TuningRuns;
-use albumen_schema::{PrivacyStatement, Unit};
+use albumen_schema::statistic::ALBUM_SIZES;
+use albumen_schema::{PrivacyStatement, Statistic, Unit};
 use serde::Serialize;
 
 /// What the guarantee says, a paragraph each.
@@ -101,6 +102,50 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
         "The declared number of {unit}s, if it was not in truth a public number."
     )])
     .collect()
+}
+
+/// A released statistic of the private albums, as people read it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatisticInWords {
+    /// What was counted.
+    pub title: String,
+    /// Each category with its noisy count.
+    pub rows: Vec<(String, String)>,
+    /// How to read the noise, and what it cost.
+    pub note: String,
+}
+
+/// The statistics, with how to read their noise.
+pub fn statistics(statistics: &[Statistic], unit: Unit) -> Vec<StatisticInWords> {
+    statistics.iter().map(|s| in_words(s, unit)).collect()
+}
+
+fn in_words(statistic: &Statistic, unit: Unit) -> StatisticInWords {
+    let title = match statistic.stage.as_str() {
+        ALBUM_SIZES => "Private albums by number of photos",
+        _ => "Private albums",
+    };
+    let released = &statistic.released;
+    let counted = match (unit, released.max_per_unit) {
+        (Unit::Album, _) => "every album".to_owned(),
+        (Unit::Owner, 1) => "one album of each owner".to_owned(),
+        (Unit::Owner, most) => format!("at most {most} albums of each owner"),
+    };
+    let counts = statistic.counts.iter().map(|&n| count(n));
+    StatisticInWords {
+        title: title.to_owned(),
+        rows: released.categories.iter().cloned().zip(counts).collect(),
+        note: format!(
+            "Counted: {counted}, the same that the models were trained on. Random noise was added \
+             to each number on its own: its standard error is {:.1}, and in 95 of 100 cases the \
+             number is off by at most {}. A smaller difference between two numbers means nothing. \
+             Numbers below 0 were set to 0; parts need not add up to the whole. This cost epsilon \
+             {}, which the total above holds.",
+            statistic.standard_error,
+            count(statistic.margin_95),
+            epsilon(statistic.epsilon),
+        ),
+    }
 }
 
 fn unit(unit: Unit) -> (&'static str, &'static str) {

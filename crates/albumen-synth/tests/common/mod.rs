@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use albumen_accounting::ledger::Header;
+use albumen_accounting::ledger::{Header, sha256_hex};
 use albumen_accounting::{Event, Ledger};
-use albumen_schema::{Config, Curated, Reason, SyntheticAlbum, Unit, Verdict};
+use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
+use albumen_schema::{Config, Curated, NoisyCounts, Reason, SyntheticAlbum, Unit, Verdict};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::{Painter, Rendered, render};
 use image::{Rgb, RgbImage};
@@ -134,6 +135,39 @@ pub(crate) fn draw(
     render(&kept, &painter, &config().render, seed, images, &|_| ())
 }
 
+/// The statistics of the tiny run's ledger, by stage, with their epsilon.
+pub(crate) fn statistics() -> [(&'static str, NoisyCounts, f64); 2] {
+    let counts = |categories: &[&str], counts: &[i64]| NoisyCounts {
+        categories: categories.iter().map(|&c| c.to_owned()).collect(),
+        counts: counts.to_vec(),
+        max_per_unit: 2,
+    };
+    [
+        (ALBUM_COUNT, counts(&["albums"], &[1204]), 0.1),
+        (
+            ALBUM_SIZES,
+            counts(
+                &["1 photo", "2 to 3 photos", "4 or more photos"],
+                &[-7, 812, 371],
+            ),
+            0.2,
+        ),
+    ]
+}
+
+/// Adds the statistics to a ledger, and leaves them in `dir` as a run does.
+pub(crate) fn write_statistics(ledger: &Path, dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap();
+    let mut ledger = Ledger::open(ledger).unwrap();
+    for (stage, counts, epsilon) in statistics() {
+        let bytes = counts.to_bytes();
+        ledger
+            .append(stage, Event::PureDp { epsilon }, &sha256_hex(&bytes))
+            .unwrap();
+        std::fs::write(dir.join(format!("{stage}.json")), bytes).unwrap();
+    }
+}
+
 /// A ledger with one Gaussian event of this noise.
 pub(crate) fn write_ledger(path: &Path, noise_multiplier: f64, insecure_seed: bool) {
     let mut header = Header::new("tiny", Unit::Owner, 600, 1e-5);
@@ -145,14 +179,21 @@ pub(crate) fn write_ledger(path: &Path, noise_multiplier: f64, insecure_seed: bo
         .unwrap();
 }
 
-/// A whole run in `dir`; the release lies in `dir/release`.
+/// A whole run in `dir` without statistics; the release lies in `dir/release`.
 pub(crate) fn make_release(dir: &Path) -> PathBuf {
-    let (images, ledger, out) = (
-        dir.join("images"),
-        dir.join("ledger.jsonl"),
-        dir.join("release"),
-    );
-    write_ledger(&ledger, 2.0, false);
+    write_ledger(&dir.join("ledger.jsonl"), 2.0, false);
+    export_run(dir)
+}
+
+/// The same with statistics, in `dir/statistics`.
+pub(crate) fn make_release_with_statistics(dir: &Path) -> PathBuf {
+    write_ledger(&dir.join("ledger.jsonl"), 2.0, false);
+    write_statistics(&dir.join("ledger.jsonl"), &dir.join("statistics"));
+    export_run(dir)
+}
+
+fn export_run(dir: &Path) -> PathBuf {
+    let (images, out) = (dir.join("images"), dir.join("release"));
     let curated = albums();
     draw(&curated, &images, 7).unwrap();
     let config = config();
@@ -161,7 +202,8 @@ pub(crate) fn make_release(dir: &Path) -> PathBuf {
         curated: &curated,
         images: &images,
         base_model: None,
-        ledger: &ledger,
+        statistics: &dir.join("statistics"),
+        ledger: &dir.join("ledger.jsonl"),
     };
     export(&release, &out).unwrap();
     out
