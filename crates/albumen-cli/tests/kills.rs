@@ -2,8 +2,9 @@
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper of tests fails by panicking"
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a helper of tests fails by panicking, and prints its list"
 )]
 
 mod support;
@@ -27,8 +28,9 @@ const KILLS: usize = 20;
 struct Job<'a> {
     at: &'a Path,
     config: &'a str,
-    /// A run directory whose private stages are finished, to start every run from.
-    prepared: Option<PathBuf>,
+    /// A run directory whose private stages are finished, to start every run from: nothing is
+    /// released before them, and kills are for what comes after.
+    prepared: PathBuf,
     /// The stage to run to.
     until: &'a str,
     /// The stages of a finished run's ledger.
@@ -61,14 +63,12 @@ impl Job<'_> {
     /// A run directory to start from.
     fn begin(&self, out: &str) -> PathBuf {
         let run = self.at.join(out);
-        if let Some(prepared) = &self.prepared {
-            let copied = Process::new("cp")
-                .arg("-r")
-                .args([prepared, &run])
-                .status()
-                .unwrap();
-            assert!(copied.success());
-        }
+        let copied = Process::new("cp")
+            .arg("-r")
+            .args([&self.prepared, &run])
+            .status()
+            .unwrap();
+        assert!(copied.success());
         run
     }
 
@@ -89,10 +89,10 @@ impl Job<'_> {
         child.wait().unwrap();
         let said = fs::read_to_string(log).unwrap();
         let stage = |line: &str| line.split(": ").next().unwrap_or_default().to_owned();
-        let stages = said
+        let mut stages = said
             .lines()
             .filter(|l| l.contains(": started") || l.contains(": done"));
-        (!ended).then(|| stages.last().map_or_else(|| "start".to_owned(), stage))
+        (!ended).then(|| stages.next_back().map_or_else(|| "start".to_owned(), stage))
     }
 }
 
@@ -137,8 +137,9 @@ fn check(run: &Path, layout: &LoraLayout) -> (usize, usize) {
     (history.map_or(0, |h| h.entries().len()), adapters)
 }
 
-/// What private metrics saw of one try of a training: step and loss.
-type Try = Vec<(u64, f64)>;
+/// What private metrics saw of one try of a training: step, loss, and mean norm of the gradients.
+/// The loss is a sum of few digits, so two may agree by chance; no two agree in both.
+type Try = Vec<(u64, f64, f64)>;
 
 /// The tries of a training in one run, from the file that every one of them adds to.
 fn tries(run: &Path, stage: &str) -> Vec<Try> {
@@ -151,7 +152,10 @@ fn tries(run: &Path, stage: &str) -> Vec<Try> {
             continue;
         };
         match (record["step"].as_u64(), tries.last_mut()) {
-            (Some(step), Some(last)) => last.push((step, record["loss"].as_f64().unwrap())),
+            (Some(step), Some(last)) => {
+                let number = |key: &str| record[key].as_f64().unwrap();
+                last.push((step, number("loss"), number("gradient_norm")));
+            }
             _ => tries.push(Try::new()),
         }
     }
@@ -160,22 +164,23 @@ fn tries(run: &Path, stage: &str) -> Vec<Try> {
 
 /// No two tries drew the same sample or the same noise.
 ///
-/// A loss depends on the parameters before its step and on the batch. Before step 1 the parameters
-/// are the public initial ones, so equal losses there would mean equal samples; where every unit is
-/// in every batch, the losses of step 1 are equal and later ones differ by the noise alone. A try
+/// Loss and gradients depend on the parameters before their step and on the batch. Before step 1 the parameters
+/// are the public initial ones, so equal numbers there would mean equal samples; where every unit is
+/// in every batch, the numbers of step 1 are equal and later ones differ by the noise alone. A try
 /// that goes on from a checkpoint sees the parameters of that step a second time, and so, with
-/// every unit in the batch, its first loss; whatever it computes from there must be new.
+/// every unit in the batch, its first numbers; whatever it computes from there must be new.
 fn nothing_is_reused(tries: &[Try], whole_batches: bool) {
-    let mut seen: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    let mut seen: BTreeMap<u64, BTreeSet<[u64; 2]>> = BTreeMap::new();
     for one in tries {
-        for (i, (step, loss)) in one.iter().enumerate() {
-            if whole_batches && *step == 1 {
-                let first = |t: &Try| t.first().filter(|(step, _)| *step == 1).copied();
+        for (i, &(step, loss, norm)) in one.iter().enumerate() {
+            if whole_batches && step == 1 {
+                let first = |t: &Try| t.first().filter(|(step, _, _)| *step == 1).copied();
                 let reference = tries.iter().find_map(first).unwrap().1;
                 assert!((loss / reference - 1.0).abs() < 1e-4, "{loss} {reference}");
             } else if !(whole_batches && i == 0) {
-                let fresh = seen.entry(*step).or_default().insert(loss.to_bits());
-                assert!(fresh, "step {step} saw the loss {loss} twice");
+                let seen = seen.entry(step).or_default();
+                let fresh = seen.insert([loss.to_bits(), norm.to_bits()]);
+                assert!(fresh, "step {step} saw loss {loss} and norm {norm} twice");
             }
         }
     }
@@ -188,7 +193,7 @@ fn kill_and_resume(job: &Job<'_>, layout: &LoraLayout, whole_batches: [bool; 2])
     job.begin("whole");
     let started = Instant::now();
     succeed(job.at, &job.args("whole"));
-    let length = started.elapsed();
+    let mut length = started.elapsed();
     println!("a whole run takes {length:.1?}\n");
     println!("| kill | at | stage reached | ledger entries | adapters | after the resume |");
     println!("|---|---|---|---|---|---|");
@@ -200,7 +205,10 @@ fn kill_and_resume(job: &Job<'_>, layout: &LoraLayout, whole_batches: [bool; 2])
         let moment = random.below(length);
         let stage = job.kill_after(&out, moment);
         let (entries, found) = check(&run, layout);
+        let started = Instant::now();
         succeed(job.at, &job.args(&out));
+        // Both parts together are about a whole run, at the machine's present speed.
+        length = moment + started.elapsed();
 
         check(&run, layout);
         assert_eq!(support::ledger_stages(&run), job.stages);
@@ -235,7 +243,10 @@ fn kill_and_resume(job: &Job<'_>, layout: &LoraLayout, whole_batches: [bool; 2])
 #[test]
 fn a_run_killed_at_any_moment_pays_for_each_release_once() {
     let dir = tiny_workplace(TINY);
-    let weights = Weights::load(&dir.path().join("model")).unwrap();
+    let at = dir.path();
+    let prepare = ["run", "tiny.toml", "--out", "prepared"];
+    succeed(at, &[&prepare[..], &["--until", "summarize"]].concat());
+    let weights = Weights::load(&at.join("model")).unwrap();
     let lora = LoraConfig {
         rank: 2,
         alpha: 16.0,
@@ -244,9 +255,9 @@ fn a_run_killed_at_any_moment_pays_for_each_release_once() {
     };
     let layout = LoraLayout::new(&weights.config, &lora).unwrap();
     let job = Job {
-        at: dir.path(),
+        at,
         config: "tiny.toml",
-        prepared: None,
+        prepared: at.join("prepared"),
         until: "generate",
         stages: &[
             "album-count",
@@ -286,7 +297,7 @@ fn a_real_run_killed_at_any_moment_pays_for_each_release_once() {
     let job = Job {
         at,
         config: "smoke.toml",
-        prepared: Some(at.join("prepared")),
+        prepared: at.join("prepared"),
         until: "train-caption",
         stages: &[
             "album-count",

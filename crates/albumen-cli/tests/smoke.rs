@@ -5,18 +5,24 @@
     reason = "a helper of tests fails by panicking"
 )]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
+use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
+use support::{albumen, ledger_stages};
 use walkdir::WalkDir;
 
-/// Words of a caption that must not appear anywhere outside `private/`.
-const CANARY: &str = "quixotic zanzibar flugelhorn";
+mod support;
+mod unpack;
+
+/// Words and numbers of a caption that must not appear anywhere outside `private/`.
+const CANARY: &str = "quixotic zanzibar flugelhorn 4815162342 271828182845";
 /// The canary's album and owner.
 const CANARY_NAMES: [&str; 3] = ["album-of-qzx77", "owner-qzx77", "titleqzx77"];
+
+/// What the killed runs said.
+const LOG: &str = "killed.log";
 
 /// Albums, and owners, of the smoke corpus with the canary.
 const TRUE_COUNTS: [&str; 1] = ["61"];
@@ -26,12 +32,6 @@ fn root() -> PathBuf {
         .join("../..")
         .canonicalize()
         .unwrap()
-}
-
-fn albumen(dir: &Path) -> Command {
-    let mut command = Command::cargo_bin("albumen").unwrap();
-    command.current_dir(dir);
-    command
 }
 
 /// A working folder with the smoke corpus and its configuration.
@@ -72,10 +72,16 @@ fn plant_canary(corpus: &Path) {
 
 /// Kills a run as soon as `seen` holds, or lets it finish.
 fn run_until(dir: &Path, seen: impl Fn() -> bool) -> bool {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join(LOG))
+        .unwrap();
     let mut child = Process::new(env!("CARGO_BIN_EXE_albumen"))
         .args(["run", "smoke.toml"])
         .current_dir(dir)
-        .stderr(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
         .spawn()
         .unwrap();
     let deadline = Instant::now() + Duration::from_mins(10);
@@ -93,15 +99,6 @@ fn run_until(dir: &Path, seen: impl Fn() -> bool) -> bool {
     killed
 }
 
-fn ledger_stages(run: &Path) -> Vec<String> {
-    let text = fs::read_to_string(run.join("ledger.jsonl")).unwrap();
-    let stage = |line: &str| {
-        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
-        entry["stage"].as_str().unwrap().to_owned()
-    };
-    text.lines().skip(1).map(stage).collect()
-}
-
 #[test]
 fn the_whole_job_survives_kills_and_keeps_its_secrets() {
     let dir = workplace();
@@ -113,6 +110,8 @@ fn the_whole_job_survives_kills_and_keeps_its_secrets() {
     assert!(run_until(at, || run
         .join("private/caption/stage.json")
         .exists()));
+    // Nothing of the private albums has been released yet: not a word of them may be found.
+    holds_nothing_private(&run);
     let event =
         || fs::read_to_string(run.join("ledger.jsonl")).is_ok_and(|t| t.lines().count() > 1);
     assert!(run_until(at, event));
@@ -137,12 +136,22 @@ fn the_whole_job_survives_kills_and_keeps_its_secrets() {
 
     // No finished stage ran again, and each release was counted exactly once.
     assert_eq!(before, fs::metadata(&captions).unwrap().modified().unwrap());
-    assert_eq!(ledger_stages(&run), ["train-summary", "train-caption"]);
+    assert_eq!(
+        ledger_stages(&run),
+        [
+            "album-count",
+            "album-sizes",
+            "train-summary",
+            "train-caption"
+        ]
+    );
     let escrow = fs::read_dir(run.join("private/escrow")).unwrap().count();
     assert_eq!(escrow, 0, "the escrow is emptied");
 
     verified(at, true);
-    loads_nothing_private(&run, &said);
+    let said = said + &fs::read_to_string(at.join(LOG)).unwrap();
+    says_nothing_private(&said);
+    holds_nothing_private(&run);
     is_private(&run.join("private"));
     refuses_to_overspend(at);
     tampering_is_seen(at, &run.join("release"));
@@ -159,16 +168,21 @@ fn verified(at: &Path, intact: bool) {
     assert_eq!(differences.is_empty(), intact, "{report}");
 }
 
-/// Neither output nor any file outside `private/` holds the canary's words, names, or the true
-/// number of albums and owners.
-fn loads_nothing_private(run: &Path, said: &str) {
-    let secrets = CANARY.split(' ').chain(CANARY_NAMES);
-    let secrets: Vec<&str> = secrets.collect();
-    for secret in &secrets {
+fn secrets() -> Vec<&'static str> {
+    CANARY.split(' ').chain(CANARY_NAMES).collect()
+}
+
+/// The output holds none of the canary's words, numbers and names, no true count, and nothing of
+/// training but its steps.
+fn says_nothing_private(said: &str) {
+    for secret in secrets() {
         assert!(!said.contains(secret), "output holds {secret}");
     }
+    for word in ["loss", "gradient", "batch", "clipped", "PRIVATE"] {
+        assert!(!said.contains(word), "output speaks of `{word}`: {said}");
+    }
     let private_stage = |l: &&str| {
-        ["ingest", "caption", "summarize", "train"]
+        ["ingest", "caption", "summarize", "statistics", "train"]
             .iter()
             .any(|s| l.starts_with(s))
     };
@@ -178,17 +192,41 @@ fn loads_nothing_private(run: &Path, said: &str) {
             .any(|word| TRUE_COUNTS.contains(&word));
         assert!(!counts, "a true count: {line}");
     }
+}
+
+/// No file outside `private/` holds the canary's words, numbers or names, as bytes or packed.
+fn holds_nothing_private(run: &Path) {
     for entry in WalkDir::new(run) {
         let path = entry.unwrap().into_path();
         if !path.is_file() || path.starts_with(run.join("private")) {
             continue;
         }
         let bytes = fs::read(&path).unwrap();
-        for secret in &secrets {
-            let found = bytes
-                .windows(secret.len())
-                .any(|w| w.eq_ignore_ascii_case(secret.as_bytes()));
-            assert!(!found, "{} holds {secret}", path.display());
+        let unpacked = unpack::unpacked(&path, &bytes);
+        for text in [bytes, unpacked] {
+            let text = text.to_ascii_lowercase();
+            for secret in secrets() {
+                assert!(
+                    !unpack::holds(&text, secret),
+                    "{} holds {secret}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+/// The search must find what is there, in every kind of file.
+#[test]
+fn the_search_finds_secrets_in_packed_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in unpack::samples("zanzibar 4815162342") {
+        let path = dir.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        assert!(!unpack::holds(&bytes, "zanzibar"), "{name} packs nothing");
+        let unpacked = unpack::unpacked(&path, &bytes);
+        for secret in ["zanzibar", "4815162342"] {
+            assert!(unpack::holds(&unpacked, secret), "{name}");
         }
     }
 }

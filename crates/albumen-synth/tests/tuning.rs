@@ -52,6 +52,7 @@ fn release(
         curated: &curated,
         images: &dir.join("images"),
         base_model: None,
+        statistics: dir,
         ledger: &path,
     };
     export(&release, &out)?;

@@ -97,8 +97,11 @@ fn flips_at_random_are_caught_too() {
     assert!(verify(&out).unwrap().intact());
 }
 
+/// Edits the list of statistics.
+type Edit = fn(&mut Value);
+
 /// Edits `statistics.json` as a careful forger would: the statement repeats it, and holds its hash.
-fn forge_statistics(out: &Path, edit: fn(&mut Value)) -> Vec<String> {
+fn forge_statistics(out: &Path, edit: Edit) -> Vec<String> {
     let path = out.join("statistics.json");
     let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     edit(&mut json["statistics"]);
@@ -111,7 +114,7 @@ fn forge_statistics(out: &Path, edit: fn(&mut Value)) -> Vec<String> {
 
 #[test]
 fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
-    let cases: [(&str, fn(&mut Value)); 7] = [
+    let cases: [(&str, Edit); 7] = [
         ("album-count is not what the ledger paid for", |s| {
             s[0]["released"]["counts"][0] = json!(9999);
         }),
@@ -122,13 +125,13 @@ fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
             s[1]["released"]["max_per_unit"] = json!(1);
         }),
         ("album-count do not follow", |s| {
-            s[0]["counts"][0] = json!(1300)
+            s[0]["counts"][0] = json!(1300);
         }),
         ("album-sizes do not follow", |s| {
             s[1]["standard_error"] = json!(0.5);
         }),
         ("album-count do not follow", |s| {
-            s[0]["epsilon"] = json!(0.01)
+            s[0]["epsilon"] = json!(0.01);
         }),
         ("does not hold album-sizes once", |s| {
             s.as_array_mut().unwrap().pop();
@@ -162,7 +165,9 @@ fn a_ledger_of_a_newer_version_says_so() {
     let out = make_release(dir.path());
     let path = out.join("ledger.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replacen("\"version\":1", "\"version\":999", 1)).unwrap();
+    let version = format!("\"version\":{}", albumen_accounting::ledger::LEDGER_VERSION);
+    assert!(text.contains(&version));
+    std::fs::write(&path, text.replacen(&version, "\"version\":999", 1)).unwrap();
     let differences = verify(&out).unwrap().differences;
     assert!(
         differences

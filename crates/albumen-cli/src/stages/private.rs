@@ -128,10 +128,6 @@ impl Runner {
             let mut progress = Progress::start(stage.name());
             let units = self.units()?;
             let engine = engine(&self.config, &language, &layout);
-            let randomness = match self.insecure_seed {
-                Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
-                None => Randomness::Os,
-            };
             let checkpoint = self.checkpoint(model);
             let context = checkpoint_context(&manifest, &ledger)?;
             let started = Instant::now();
@@ -153,7 +149,7 @@ impl Runner {
                 optimizer(&settings),
                 initial.clone(),
                 &units,
-                randomness,
+                self.randomness(stage),
                 &Checkpoints {
                     path: &checkpoint,
                     context: &context,
@@ -195,6 +191,13 @@ impl Runner {
         let (device, precision) = (models::device(compute)?, precision(compute));
         let name = &self.config.train.model;
         self.models.language_model(name, device, precision)
+    }
+
+    fn randomness(&self, stage: Stage) -> Randomness {
+        match self.insecure_seed {
+            Some(seed) => Randomness::InsecureSeed(seed ^ stage as u64),
+            None => Randomness::Os,
+        }
     }
 
     /// Removes what a finished releasing stage, or one killed at its very end, left in escrow.

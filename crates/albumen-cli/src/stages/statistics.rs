@@ -46,19 +46,15 @@ impl Runner {
         let units = self.units()?;
         let mechanism = mechanism(&self.config, epsilon);
         let release = &self.config.release;
-        Ok(match stage {
-            ALBUM_SIZES => {
-                // An album below the first bin counts in none: no category has that position.
-                let bin = |photos| release.bin_of(photos).unwrap_or(usize::MAX);
-                let bins = |unit: &UnitTexts| unit.iter().map(|a| bin(a.captions.len())).collect();
-                let items = units.map(|units| units.iter().map(bins).collect());
-                mechanism.histogram(&release.bin_names(), &items)?
-            }
-            _ => {
-                let items = units.map(|units| units.iter().map(|u| u.len() as u64).collect());
-                mechanism.count("albums", &items)?
-            }
-        })
+        if stage == ALBUM_SIZES {
+            // An album below the first bin counts in none: no category has that position.
+            let bin = |photos| release.bin_of(photos).unwrap_or(usize::MAX);
+            let bins = |unit: &UnitTexts| unit.iter().map(|a| bin(a.captions.len())).collect();
+            let items = units.map(|units| units.iter().map(bins).collect());
+            return Ok(mechanism.histogram(&release.bin_names(), &items)?);
+        }
+        let items = units.map(|units| units.iter().map(|u| u.len() as u64).collect());
+        Ok(mechanism.count("albums", &items)?)
     }
 
     /// The texts of every unit, bounded: what the models are trained on and statistics are of.

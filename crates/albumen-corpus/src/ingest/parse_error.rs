@@ -20,9 +20,11 @@ pub(super) fn without_content(message: &str) -> String {
             let (found, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, ""));
             let key = found.strip_suffix('`').unwrap_or(found);
             let what = start.trim_end_matches(" `");
-            let named = match expected.split('`').skip(1).step_by(2).any(|k| near(key, k)) {
-                true => format!("{what} `{key}`"),
-                false => what.to_owned(),
+            let mut known = expected.split('`').skip(1).step_by(2);
+            let named = if known.any(|known| near(key, known)) {
+                format!("{what} `{key}`")
+            } else {
+                what.to_owned()
             };
             return format!("{named}, expected {expected}");
         }
