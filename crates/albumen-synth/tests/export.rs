@@ -349,6 +349,7 @@ fn the_card_says_which_model_was_adapted() {
         curated: &curated,
         images: &images,
         base_model: Some("owner/tiny, revision 0123abc (cc0-1.0)"),
+        statistics: dir.path(),
         ledger: &ledger,
     };
     let out = dir.path().join("release");
