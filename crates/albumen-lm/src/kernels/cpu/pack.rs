@@ -5,6 +5,7 @@ use super::simd::features;
 use super::tile::PANEL;
 
 /// Numbers in a row of a block that is transposed in registers.
+#[cfg(target_arch = "x86_64")]
 const BLOCK: usize = 16;
 /// The same without AVX-512.
 const SMALL_BLOCK: usize = 4;

@@ -81,7 +81,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
     if !features().bf16 {
         return;
     }
-    let (k, n, rows) = (64, 96, 29);
+    let (k, n, rows) = (1000, 96, 29);
     let (w, x) = (numbers(k * n, 4), numbers(rows * k, 5));
     let packed = Packed::new(k, n, |k_, n_| w[n_ * k + k_]);
     let mut all = vec![0.0; rows * n];
