@@ -11,7 +11,8 @@ with PEFT and Opacus' GradSampleModule and DPOptimizer; for bf16 its whole model
 f32 everywhere but in the operands of products with frozen weights, and its noise is exact and
 cryptographic.
 
-Each side is a process of its own with 2 threads. Rounds alternate between them; a round's figures are
+Each side is a process of its own with 2 threads (or THREADS of them; with 1, processor seconds are
+free of waiting). Rounds alternate between them; a round's figures are
 one step of each. Prints a Markdown table of medians: seconds, the median of the rounds' ratios on the
 wall and in processor seconds (steadier on a shared machine), and each process's peak memory.
 Needs torch, transformers, peft, opacus.
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import time
 
-THREADS = 2
+THREADS = int(os.environ.get("THREADS", "2"))
 CASES = ["8x64:f32", "8x64:bf16", "8x128:f32", "4x256:f32", "16x64:f32",
          "8x128:bf16", "4x256:bf16", "16x64:bf16"]
 
