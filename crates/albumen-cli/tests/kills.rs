@@ -278,7 +278,7 @@ fn a_run_killed_at_any_moment_pays_for_each_release_once() {
 
 /// The same on real photos with SmolLM2; kept out of the suite for its length.
 #[test]
-#[ignore = "takes some minutes; its list is in docs/privacy-checks.md"]
+#[ignore = "takes some minutes; see docs/privacy-checks.md"]
 fn a_real_run_killed_at_any_moment_pays_for_each_release_once() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
