@@ -33,6 +33,8 @@ caption = { expected_batch = 150, steps = 60, learning_rate = 0.01 }
 title = "Invented sample albums"
 license = "CC0-1.0"
 source = "Invented sentences; no private album was read for this sample."
+formats = ["parquet", "webdataset", "coco", "croissant"]
+shard_bytes = 1_000_000
 "#;
 
 const PLACES: [&str; 12] = [

@@ -104,6 +104,14 @@ pub enum SynthError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// A kept album's picture does not read as one.
+    #[error("{} is no picture: {reason}; draw it again with `albumen render --force`", path.display())]
+    DamagedPicture {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's message.
+        reason: String,
+    },
     /// There is no directory to verify.
     #[error("{} is no directory; name the release directory, the one that holds privacy.json", path.display())]
     NotARelease {

@@ -124,7 +124,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn invalid(path: &Path, reason: &impl ToString) -> SynthError {
+pub(crate) fn invalid(path: &Path, reason: &impl ToString) -> SynthError {
     SynthError::Table {
         path: path.to_owned(),
         reason: reason.to_string(),

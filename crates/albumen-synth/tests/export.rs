@@ -48,6 +48,12 @@ fn a_release_holds_what_it_should_and_nothing_else() {
         "README.md",
         "metadata.jsonl",
         "albums.parquet",
+        "parquet/albums-00000.parquet",
+        "parquet/albums-00001.parquet",
+        "webdataset/albums-000000.tar",
+        "webdataset/albums-000001.tar",
+        "coco/captions.json",
+        "croissant.json",
         "ledger.jsonl",
         "privacy.json",
     ];
@@ -305,6 +311,12 @@ fn an_incomplete_run_is_not_exported() {
     let message = attempt(&curated);
     assert!(
         message.contains("02.jpg") && message.contains("albumen render"),
+        "{message}"
+    );
+    std::fs::write(images.join("album-000002/02.jpg"), "no picture").unwrap();
+    let message = attempt(&curated);
+    assert!(
+        message.contains("02.jpg is no picture") && message.contains("--force"),
         "{message}"
     );
     for album in &mut curated {

@@ -55,7 +55,15 @@ fn flipping_any_byte_anywhere_is_caught_and_the_file_named() {
     let dir = tempfile::tempdir().unwrap();
     let out = make_release_with_statistics(dir.path());
     let all = files(&out);
-    assert!(all.iter().any(|path| path.ends_with("statistics.json")));
+    for name in [
+        "statistics.json",
+        "croissant.json",
+        "coco/captions.json",
+        "parquet/albums-00000.parquet",
+        "webdataset/albums-000000.tar",
+    ] {
+        assert!(all.iter().any(|path| path.ends_with(name)), "{name}");
+    }
     let mut flips = 0;
     for path in &all {
         let bytes = std::fs::read(path).unwrap();

@@ -16,8 +16,8 @@ pub use error::ConfigError;
 pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
 pub use stages::{
-    CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, GenerateConfig, InputFormat,
-    OwnerlessAlbums, RenderConfig, Sampling, SummarizeConfig,
+    CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, ExportFormat, GenerateConfig,
+    InputFormat, OwnerlessAlbums, RenderConfig, Sampling, SummarizeConfig,
 };
 pub use train::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining, TrainConfig,

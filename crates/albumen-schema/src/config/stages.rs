@@ -253,8 +253,24 @@ impl Default for RenderConfig {
     }
 }
 
-/// `[export]`: what the release says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A form in which a release holds its albums again, for the tools that read that form.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// `parquet/`: one row an album with the pictures' bytes, as Hugging Face `Image` features.
+    Parquet,
+    /// `webdataset/`: tar shards, one sample a photo.
+    WebDataset,
+    /// `coco/captions.json`: COCO captions over the pictures in `images/`.
+    Coco,
+    /// `croissant.json`: Croissant 1.0 metadata of the release.
+    Croissant,
+}
+
+/// `[export]`: what the release says of itself, and its forms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExportConfig {
     /// Title of the data card; the run's name where empty.
@@ -265,4 +281,27 @@ pub struct ExportConfig {
     pub source: String,
     /// Attributions that must travel with the release, one a line.
     pub attribution: Vec<String>,
+    /// What is written beside the imagefolder and `albums.parquet`: `parquet`, `webdataset`, `coco`,
+    /// `croissant`. The first two hold every picture once more.
+    pub formats: Vec<ExportFormat>,
+    /// Size in bytes at which a new shard of `parquet` or `webdataset` begins, counting pictures; an
+    /// album is never split.
+    pub shard_bytes: u64,
+}
+
+impl Default for ExportConfig {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            license: String::new(),
+            source: String::new(),
+            attribution: Vec::new(),
+            formats: vec![
+                ExportFormat::Parquet,
+                ExportFormat::Coco,
+                ExportFormat::Croissant,
+            ],
+            shard_bytes: 500_000_000,
+        }
+    }
 }

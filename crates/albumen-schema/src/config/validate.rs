@@ -249,6 +249,12 @@ impl Config {
             )?;
         }
         require(
+            self.export.shard_bytes >= 1,
+            "export.shard_bytes",
+            "is 0",
+            "use the size of a shard in bytes; 500_000_000 is usual",
+        )?;
+        require(
             self.curate.near_duplicate > 0.0 && self.curate.near_duplicate <= 1.0,
             "curate.near_duplicate",
             format!("is {}", self.curate.near_duplicate),

@@ -1,11 +1,12 @@
 //! The data card: README.md with the Hugging Face hub's YAML front matter.
 
+use albumen_schema::config::ExportFormat;
 use albumen_schema::{Config, PrivacyStatement, TOOL};
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 
 use super::rows::Row;
-use super::{Release, words};
+use super::{Release, croissant, words};
 use crate::error::{Result, SynthError};
 use crate::storage::count_by_reason;
 
@@ -33,10 +34,8 @@ pub(super) fn write(
     let config = release.config;
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let license_name = match config.export.license.as_str() {
-        "" => "not stated; ask the publisher before you use it",
-        name => name,
-    };
+    let license_name = license_name(config);
+    let holds = |format| config.export.formats.contains(&format);
     let hub_name = license_name.to_lowercase();
     let known = HUB_LICENSES.contains(&hub_name.as_str());
     let funnel: Vec<_> = count_by_reason(release.curated)
@@ -56,6 +55,10 @@ pub(super) fn write(
             albums => words::count(rows.len() as u64),
             photos => words::count(rows.iter().map(|r| r.n_photos as u64).sum()),
             source => config.export.source.trim(),
+            parquet => holds(ExportFormat::Parquet),
+            webdataset => holds(ExportFormat::WebDataset),
+            coco => holds(ExportFormat::Coco),
+            croissant => holds(ExportFormat::Croissant),
             insecure_seed => statement.insecure_seed,
             epsilon => words::epsilon(statement.epsilon),
             epsilon_lower => words::epsilon_lower(statement.epsilon_lower),
@@ -90,10 +93,59 @@ pub(super) fn write(
     Ok(text)
 }
 
-fn title(config: &Config) -> &str {
+/// The bytes of `croissant.json`, given a statement that lists the other files.
+pub(super) fn croissant(
+    config: &Config,
+    statement: &PrivacyStatement,
+    rows: &[Row<'_>],
+) -> Result<Vec<u8>> {
+    let photos: u64 = rows.iter().map(|r| r.n_photos as u64).sum();
+    let made = format!(
+        "{}: {} synthetic photo albums with {} pictures, from models trained on private albums",
+        title(config),
+        words::count(rows.len() as u64),
+        words::count(photos),
+    );
+    let description = if statement.insecure_seed {
+        format!(
+            "{made}. Its private randomness came from a fixed seed, so no privacy guarantee holds \
+             for it: treat it like the private albums themselves."
+        )
+    } else {
+        format!(
+            "{made} with differential privacy: epsilon {} at delta {:e}, unit {}. The guarantee in \
+             words, and its limits, are in README.md.",
+            words::epsilon(statement.epsilon),
+            statement.delta,
+            statement.unit,
+        )
+    };
+    let license = config.export.license.as_str();
+    let spdx = |c: char| c.is_ascii_alphanumeric() || "-.+".contains(c);
+    let url = format!("https://spdx.org/licenses/{license}.html");
+    let about = croissant::About {
+        name: &config.name,
+        description: &description,
+        license: if !license.is_empty() && license.chars().all(spdx) {
+            &url
+        } else {
+            license_name(config)
+        },
+    };
+    croissant::document(&about, &statement.files)
+}
+
+pub(super) fn title(config: &Config) -> &str {
     match config.export.title.trim() {
         "" => &config.name,
         title => title,
+    }
+}
+
+pub(super) fn license_name(config: &Config) -> &str {
+    match config.export.license.as_str() {
+        "" => "not stated; ask the publisher before you use it",
+        name => name,
     }
 }
 

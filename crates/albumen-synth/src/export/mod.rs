@@ -6,6 +6,10 @@
 //!   metadata.jsonl    Hugging Face imagefolder: one row an album
 //!   images/<album>/<photo>.jpg
 //!   albums.parquet    the same rows without pictures
+//!   parquet/          the rows with the pictures' bytes, in shards     (format `parquet`)
+//!   webdataset/       tar shards, one sample a photo                   (format `webdataset`)
+//!   coco/             COCO captions over images/                       (format `coco`)
+//!   croissant.json    Croissant metadata                               (format `croissant`)
 //!   statistics.json   noisy statistics of the private albums, where some were released
 //!   ledger.jsonl      every mechanism that ran on private data
 //!   privacy.json      the guarantee, and the SHA-256 of every file
@@ -14,8 +18,13 @@
 //! Equal inputs give equal bytes: nothing of the machine, the user or the time goes in.
 
 mod card;
+mod coco;
+mod croissant;
+mod parquet;
 mod rows;
+mod shards;
 mod statement;
+mod webdataset;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -23,11 +32,13 @@ use std::fs;
 use std::path::Path;
 
 use albumen_accounting::History;
+use albumen_schema::config::ExportFormat;
 use albumen_schema::{Config, Curated, PrivacyStatement};
 
 pub use statement::of_ledger;
 pub(crate) use statement::without_own_hash;
 
+use self::rows::{Pictures, Row};
 use crate::error::{Result, SynthError, io_error};
 use crate::{files, statistics};
 
@@ -43,6 +54,14 @@ pub const METADATA_FILE: &str = "metadata.jsonl";
 pub const ALBUMS_FILE: &str = "albums.parquet";
 /// The released statistics of the private albums.
 pub const STATISTICS_FILE: &str = "statistics.json";
+/// The Croissant metadata's file.
+pub const CROISSANT_FILE: &str = "croissant.json";
+/// The COCO captions' file.
+pub const COCO_FILE: &str = "coco/captions.json";
+/// The directory of the tables with the pictures' bytes.
+pub const PARQUET_DIR: &str = "parquet";
+/// The tar shards' directory.
+pub const WEBDATASET_DIR: &str = "webdataset";
 /// The pictures' directory.
 pub const IMAGES_DIR: &str = "images";
 
@@ -90,36 +109,73 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     }
     let part = files::part_of(out);
     remove(&part)?;
-    let copied = rows::copy_pictures(&rows, release.images, &part)?;
+    let pictures = rows::copy_pictures(&rows, release.images, &part)?;
     files::write_bytes(&part.join(METADATA_FILE), &rows::jsonl(&rows)?)?;
     rows::write_table(&part.join(ALBUMS_FILE), &rows)?;
     files::write_bytes(&part.join(LEDGER_FILE), &bytes[..complete])?;
-    let mut names = vec![CARD_FILE, METADATA_FILE, ALBUMS_FILE, LEDGER_FILE];
+    let mut names = [METADATA_FILE, ALBUMS_FILE, LEDGER_FILE]
+        .map(str::to_owned)
+        .to_vec();
     if !statement.statistics.is_empty() {
         let bytes = statistics::document(statement.unit, &statement.statistics)?;
         files::write_bytes(&part.join(STATISTICS_FILE), &bytes)?;
-        names.push(STATISTICS_FILE);
+        names.push(STATISTICS_FILE.to_owned());
     }
     let card = card::write(release, &statement, &rows)?;
     files::write_bytes(&part.join(CARD_FILE), card.as_bytes())?;
+    names.push(CARD_FILE.to_owned());
+    names.extend(write_forms(release.config, &rows, &pictures, &part)?);
 
-    statement.files = hashes(&part, &names, copied)?;
+    statement.files = hashes(&part, &names)?;
+    if release
+        .config
+        .export
+        .formats
+        .contains(&ExportFormat::Croissant)
+    {
+        let bytes = card::croissant(release.config, &statement, &rows)?;
+        files::write_bytes(&part.join(CROISSANT_FILE), &bytes)?;
+        let hash = albumen_accounting::ledger::sha256_hex(&bytes);
+        statement.files.insert(CROISSANT_FILE.to_owned(), hash);
+    }
+    let hashed = pictures.into_iter().map(|(name, p)| (name, p.sha256));
+    statement.files.extend(hashed);
     let json = statement::seal(&mut statement)?;
     files::write_bytes(&part.join(PRIVACY_FILE), &json)?;
     swap(&part, out)?;
     Ok(statement)
 }
 
-fn hashes(
+/// Writes the albums once more in every configured form but Croissant, which describes the others,
+/// and returns the files' names.
+fn write_forms(
+    config: &Config,
+    rows: &[Row<'_>],
+    pictures: &Pictures,
     part: &Path,
-    names: &[&str],
-    copied: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>> {
-    let mut hashes = copied;
-    for name in names {
-        hashes.insert((*name).to_owned(), files::sha256_of(&part.join(name))?);
+) -> Result<Vec<String>> {
+    let wanted = |format| config.export.formats.contains(&format);
+    let shard_bytes = config.export.shard_bytes;
+    let mut names = Vec::new();
+    if wanted(ExportFormat::Parquet) {
+        names.extend(parquet::write(rows, pictures, part, shard_bytes)?);
     }
-    Ok(hashes)
+    if wanted(ExportFormat::WebDataset) {
+        names.extend(webdataset::write(rows, pictures, part, shard_bytes)?);
+    }
+    if wanted(ExportFormat::Coco) {
+        let (title, license) = (card::title(config), card::license_name(config));
+        coco::write(rows, pictures, title, license, &part.join(COCO_FILE))?;
+        names.push(COCO_FILE.to_owned());
+    }
+    Ok(names)
+}
+
+fn hashes(part: &Path, names: &[String]) -> Result<BTreeMap<String, String>> {
+    names
+        .iter()
+        .map(|name| Ok((name.clone(), files::sha256_of(&part.join(name))?)))
+        .collect()
 }
 
 /// Puts `part` in the place of `out`. A kill between the two renames leaves the old release under

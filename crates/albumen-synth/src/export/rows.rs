@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use albumen_schema::Curated;
 use arrow::array::{ArrayRef, Int32Array};
+use image::ImageReader;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -75,12 +77,24 @@ pub(super) fn write_table(path: &Path, rows: &[Row<'_>]) -> Result<()> {
     table::write(path, batch.schema(), std::iter::once(Ok(batch)))
 }
 
-/// Copies every picture of the rows into `release` and returns their hashes by relative path.
-pub(super) fn copy_pictures(
-    rows: &[Row<'_>],
-    images: &Path,
-    release: &Path,
-) -> Result<BTreeMap<String, String>> {
+/// A picture of the release.
+#[derive(Debug)]
+pub(super) struct Picture {
+    /// Lower-case hexadecimal.
+    pub(super) sha256: String,
+    /// Size of the file.
+    pub(super) bytes: u64,
+    /// In pixels.
+    pub(super) width: u32,
+    /// In pixels.
+    pub(super) height: u32,
+}
+
+/// The pictures by path relative to the release.
+pub(super) type Pictures = BTreeMap<String, Picture>;
+
+/// Copies every picture of the rows into `release`.
+pub(super) fn copy_pictures(rows: &[Row<'_>], images: &Path, release: &Path) -> Result<Pictures> {
     rows.par_iter()
         .flat_map(|row| row.file_names.par_iter())
         .map(|name| {
@@ -93,8 +107,25 @@ pub(super) fn copy_pictures(
                 fs::create_dir_all(parent).map_err(io_error("create", parent))?;
             }
             let bytes = fs::read(&from).map_err(io_error("read", &from))?;
+            let (width, height) = dimensions(&bytes).map_err(|e| SynthError::DamagedPicture {
+                path: from,
+                reason: e.to_string(),
+            })?;
             files::write_bytes(&to, &bytes)?;
-            Ok((name.clone(), albumen_accounting::ledger::sha256_hex(&bytes)))
+            let picture = Picture {
+                sha256: albumen_accounting::ledger::sha256_hex(&bytes),
+                bytes: bytes.len() as u64,
+                width,
+                height,
+            };
+            Ok((name.clone(), picture))
         })
         .collect()
+}
+
+/// Width and height, from the header alone.
+fn dimensions(bytes: &[u8]) -> image::ImageResult<(u32, u32)> {
+    ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()?
+        .into_dimensions()
 }

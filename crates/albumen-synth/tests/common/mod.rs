@@ -43,6 +43,8 @@ title = 'A "tiny" release: with a colon'
 license = "CC0-1.0"
 source = "Invented albums of a test."
 attribution = ["Photos by nobody."]
+formats = ["parquet", "webdataset", "coco", "croissant"]
+shard_bytes = 4000
 "#;
 
 pub(crate) fn config() -> Config {
