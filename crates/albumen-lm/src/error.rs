@@ -76,6 +76,9 @@ pub enum LmError {
         /// The model's limit.
         max_position: usize,
     },
+    /// Gradients were asked of a model in 8-bit precision.
+    #[error("a model in 8-bit precision can only decode; load it in f32 or bf16 for training")]
+    DecodingOnly,
     /// The device refused, or ran out of memory.
     #[error(
         "the device refused: {0}; where memory is short, lower `micro_batch_tokens` or take a smaller model"

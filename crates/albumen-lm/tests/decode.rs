@@ -180,6 +180,7 @@ fn text_depends_on_neither_batch_nor_threads() {
     for (family, precision) in [
         ("llama", Precision::F32),
         ("llama", Precision::Bf16),
+        ("llama", Precision::Int8),
         ("gemma2", Precision::F32),
     ] {
         let (lm, layout, params) = tiny(family, precision);

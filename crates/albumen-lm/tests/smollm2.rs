@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may")]
 
 use albumen_lm::sampler::SamplingParams;
+use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::weights::inspect;
-use albumen_lm::{Branch, DecodeOptions, Family, Lm, Precision, Request, Sequence, Stop, Weights};
+use albumen_lm::{
+    Adapter, Branch, Budget, DecodeOptions, Example, Family, Lm, LmError, LoraConfig, LoraLayout,
+    Precision, Request, Sequence, Stop, Target, Weights,
+};
 use serde::Deserialize;
 
 mod common;
@@ -83,6 +87,52 @@ fn logits_and_greedy_text_equal_the_reference() {
     )
     .unwrap();
     assert_eq!(ended, golden.greedy.len());
+}
+
+#[test]
+fn eight_bits_write_nearly_the_same_and_cannot_be_trained() {
+    let path = common::asset(SMOLLM2);
+    let load = |precision| Lm::new(Weights::load(&path).unwrap(), precision).unwrap();
+    let (f32, int8) = (load(Precision::F32), load(Precision::Int8));
+    let text = "The children fed the ducks by the lake, then we walked home through the park. It had \
+                rained all morning, so the paths were muddy and the grass was very green. At the \
+                old bridge we stopped to watch a boat go by, and my brother took a picture of the \
+                captain, who waved back at us. In the evening our neighbours came over for dinner. \
+                We ate on the terrace until it was dark, and somebody brought out a guitar.";
+    let tokens = Tokenizer::load(&path).unwrap().encode(text, false).unwrap();
+    let sequence = Sequence::builder()
+        .context(&tokens[..2])
+        .target(&tokens[2..], 1.0)
+        .build()
+        .unwrap();
+    let example = Example {
+        sequence: &sequence,
+        states: None,
+    };
+    let loss = |lm: &Lm| lm.losses(None, &[example], Budget::default()).unwrap()[0];
+    let (exact, rounded) = (loss(&f32), loss(&int8));
+    println!("loss {exact}, in 8 bits {rounded}");
+    // llama.cpp's Q8_0 moves it by 0.7%, from 288.236 to 290.336.
+    assert!((rounded / exact - 1.0).abs() < 0.01, "{rounded} {exact}");
+
+    let lora = LoraConfig {
+        rank: 2,
+        alpha: 4.0,
+        targets: vec![Target::Q],
+        layers: Some(1),
+    };
+    let layout = LoraLayout::new(int8.config(), &lora).unwrap();
+    let adapter = Adapter {
+        layout: &layout,
+        params: &layout.init(0),
+    };
+    let refused = int8.gradients(
+        adapter,
+        &[vec![example]],
+        Budget::default(),
+        &mut |_, _, _| {},
+    );
+    assert!(matches!(refused, Err(LmError::DecodingOnly)), "{refused:?}");
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub enum Precision {
     F32,
     /// bf16 operands and f32 sums where the processor has them in hardware, f32 elsewhere.
     Bf16,
+    /// 8-bit weights and activations with a scale for every 32 numbers, for decoding only: the
+    /// gradients have no such products.
+    Int8,
 }
 
 /// The shape of one layer's attention. A row of `qkv` holds the query heads, then the key heads,

@@ -60,11 +60,14 @@ impl Default for Limits {
 }
 
 impl Candle {
-    /// Kernels on this device.
+    /// Kernels on this device. 8-bit products are the processor kernels' own; here they are bf16.
     pub fn new(device: Device, precision: Precision) -> Self {
         Self {
             device,
-            precision,
+            precision: match precision {
+                Precision::Int8 => Precision::Bf16,
+                other => other,
+            },
             limits: Limits::default(),
             attention_plans: Recent::default(),
             unit_plans: Recent::default(),
@@ -86,7 +89,7 @@ impl Candle {
     fn dtype(&self) -> DType {
         match self.precision {
             Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
+            Precision::Bf16 | Precision::Int8 => DType::BF16,
         }
     }
 

@@ -6,6 +6,7 @@ use super::attention::cap;
 use super::buffer::Matrix;
 use super::simd::{exp, max, simd, sum2};
 use super::weight::Weight;
+use crate::error::LmError;
 
 /// Rows whose logits exist at once: enough for the product's speed, 25 MB at a vocabulary of 49152.
 const ROWS: usize = 128;
@@ -46,7 +47,7 @@ pub(crate) fn cross_entropy(
     weights: &[f32],
     soft_cap: Option<f32>,
     mut dx: Option<&mut Matrix>,
-) -> Vec<f32> {
+) -> Result<Vec<f32>, LmError> {
     let (d, vocab) = (x.cols(), head.out());
     let mut losses = vec![0.0; x.rows()];
     let mut logits = x.pool().matrix(ROWS.min(x.rows()), vocab);
@@ -69,8 +70,8 @@ pub(crate) fn cross_entropy(
             }
         });
         if let Some(dx) = dx.as_deref_mut() {
-            head.backward_rows(logits, n, &mut dx[first * d..(first + n) * d]);
+            head.backward_rows(logits, n, &mut dx[first * d..(first + n) * d])?;
         }
     }
-    losses
+    Ok(losses)
 }

@@ -8,6 +8,7 @@ mod bf16;
 pub(crate) mod buffer;
 pub(crate) mod cache;
 mod gate;
+mod int8;
 mod lora;
 mod loss;
 mod matmul;
@@ -32,7 +33,7 @@ pub use weight::Weight;
 
 /// The processor's kernels. They run in rayon's current thread pool.
 pub struct Cpu {
-    bf16: bool,
+    precision: Precision,
     pool: Arc<buffer::Pool>,
 }
 
@@ -40,20 +41,19 @@ impl Cpu {
     /// Kernels of this precision. bf16 falls back to f32 where the processor cannot do it, or where
     /// the environment variable `ALBUMEN_CPU` is `f32` or `avx2`.
     pub fn new(precision: Precision) -> Self {
-        let bf16 = precision == Precision::Bf16 && simd::features().bf16;
+        let precision = match precision {
+            Precision::Bf16 if !simd::features().bf16 => Precision::F32,
+            other => other,
+        };
         Self {
-            bf16,
+            precision,
             pool: Arc::default(),
         }
     }
 
     /// The precision in use.
     pub fn precision(&self) -> Precision {
-        if self.bf16 {
-            Precision::Bf16
-        } else {
-            Precision::F32
-        }
+        self.precision
     }
 
     /// Gives memory that is kept for later calls back to the system.
@@ -106,7 +106,7 @@ impl Kernels for Cpu {
     }
 
     fn weight(&self, data: Vec<f32>, out: usize, input: usize) -> Result<Weight, LmError> {
-        Ok(Weight::new(data, out, input, self.bf16))
+        Ok(Weight::new(data, out, input, self.precision))
     }
 
     fn embed(&self, embedding: &Weight, tokens: &[u32], scale: f32) -> Result<Matrix, LmError> {
@@ -163,7 +163,7 @@ impl Kernels for Cpu {
 
     fn linear_backward(&self, g: &Matrix, w: &Weight) -> Result<Matrix, LmError> {
         let mut dx = self.matrix(g.rows(), w.input());
-        w.backward_rows(g, g.rows(), &mut dx);
+        w.backward_rows(g, g.rows(), &mut dx)?;
         Ok(dx)
     }
 
@@ -280,7 +280,7 @@ impl Kernels for Cpu {
         backward: bool,
     ) -> Result<(Vec<f32>, Option<Matrix>), LmError> {
         let mut dx = backward.then(|| self.like(x));
-        let losses = loss::cross_entropy(x, head, targets, weights, soft_cap, dx.as_mut());
+        let losses = loss::cross_entropy(x, head, targets, weights, soft_cap, dx.as_mut())?;
         Ok((losses, dx))
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Features {
     pub(crate) avx512: bool,
     /// AVX512-BF16.
     pub(crate) bf16: bool,
+    /// AVX512-VNNI.
+    pub(crate) vnni: bool,
 }
 
 /// The features of this process, found once. `ALBUMEN_CPU=f32` leaves out bf16, `ALBUMEN_CPU=avx2`
@@ -35,7 +37,13 @@ fn detect(limit: Option<&str>) -> Features {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl");
     let bf16 = avx512 && limit != Some("f32") && is_x86_feature_detected!("avx512bf16");
-    Features { avx2, avx512, bf16 }
+    let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
+    Features {
+        avx2,
+        avx512,
+        bf16,
+        vnni,
+    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -44,6 +52,7 @@ fn detect(_limit: Option<&str>) -> Features {
         avx2: false,
         avx512: false,
         bf16: false,
+        vnni: false,
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::sync::OnceLock;
 
+use crate::error::LmError;
+use crate::kernels::Precision;
+
 use super::bf16::{self, Packed};
+use super::int8;
 use super::matmul::{Threads, View, ViewMut, matmul};
 
 /// A frozen (out, in) weight.
@@ -20,23 +24,25 @@ enum Store {
         forward: Packed,
         backward: OnceLock<Packed>,
     },
+    /// Packed for `x W^T`; there is no backward product.
+    Int8(int8::Packed),
 }
 
 impl Weight {
-    pub(crate) fn new(data: Vec<f32>, out: usize, input: usize, bf16: bool) -> Self {
+    pub(crate) fn new(data: Vec<f32>, out: usize, input: usize, precision: Precision) -> Self {
         assert_eq!(
             data.len(),
             out * input,
             "a weight's length and shape disagree"
         );
-        let store = if bf16 {
-            let forward = Packed::new(input, out, |k, n| data[n * input + k]);
-            Store::Bf16 {
-                forward,
+        let at = |k, n| data[n * input + k];
+        let store = match precision {
+            Precision::F32 => Store::F32(data),
+            Precision::Bf16 => Store::Bf16 {
+                forward: Packed::new(input, out, at),
                 backward: OnceLock::new(),
-            }
-        } else {
-            Store::F32(data)
+            },
+            Precision::Int8 => Store::Int8(int8::Packed::new(input, out, at)),
         };
         Self { out, input, store }
     }
@@ -63,6 +69,11 @@ impl Weight {
                     *t = forward.get(k, i) * scale;
                 }
             }
+            Store::Int8(w) => {
+                for (k, t) in to.iter_mut().enumerate() {
+                    *t = w.get(k, i) * scale;
+                }
+            }
         }
     }
 
@@ -82,11 +93,12 @@ impl Weight {
                 );
             }
             Store::Bf16 { forward, .. } => bf16::product(x, forward, y, accumulate),
+            Store::Int8(w) => int8::product(x, w, y, accumulate),
         }
     }
 
     /// `dx = g W` of `n` rows.
-    pub(crate) fn backward_rows(&self, g: &[f32], n: usize, dx: &mut [f32]) {
+    pub(crate) fn backward_rows(&self, g: &[f32], n: usize, dx: &mut [f32]) -> Result<(), LmError> {
         match &self.store {
             Store::F32(w) => {
                 let g = View::new(g, n, self.out, self.out);
@@ -104,6 +116,8 @@ impl Weight {
                 let packed = backward.get_or_init(|| forward.transposed());
                 bf16::product(g, packed, dx, false);
             }
+            Store::Int8(_) => return Err(LmError::DecodingOnly),
         }
+        Ok(())
     }
 }
