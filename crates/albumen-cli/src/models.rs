@@ -59,7 +59,7 @@ impl Found {
 pub(crate) struct Models {
     home: Home,
     found: RefCell<BTreeMap<String, Found>>,
-    loaded: BTreeMap<(String, Device), Rc<LanguageModel>>,
+    loaded: BTreeMap<(String, Device, Precision), Rc<LanguageModel>>,
 }
 
 impl Models {
@@ -144,7 +144,7 @@ impl Models {
         device: Device,
         precision: Precision,
     ) -> anyhow::Result<Rc<LanguageModel>> {
-        let key = (name.to_owned(), device);
+        let key = (name.to_owned(), device, precision);
         if let Some(model) = self.loaded.get(&key) {
             return Ok(Rc::clone(model));
         }
@@ -160,7 +160,13 @@ impl Models {
 
     /// Fails where a model or device that the configuration names is not there.
     pub(crate) fn check(&self, config: &albumen_schema::Config) -> anyhow::Result<()> {
-        device(&config.compute)?.check()?;
+        let device = device(&config.compute)?;
+        device.check()?;
+        ensure!(
+            !config.generate.eight_bit || device == Device::Cpu,
+            "`generate.eight_bit` needs `compute.device = \"cpu\"`\n  hint: other devices sample in \
+             `compute.precision`"
+        );
         self.find(&config.summarize.model)?;
         self.find(&config.train.model)?;
         for (asset, file) in [

@@ -22,9 +22,11 @@ pub struct TrainingMemory {
 impl TrainingMemory {
     /// Of adapters of this layout on a model of this shape.
     pub fn new(config: &ModelConfig, layout: &LoraLayout, precision: Precision) -> Self {
-        let number = match precision {
-            Precision::F32 => 4,
-            Precision::Bf16 => 2,
+        let weights = config.parameter_count() as u64;
+        let weights_bytes = match precision {
+            Precision::F32 => 4 * weights,
+            Precision::Bf16 => 2 * weights,
+            Precision::Int8 => 34 * weights / 32,
         };
         let (h, i, d) = (
             config.hidden_size,
@@ -45,7 +47,7 @@ impl TrainingMemory {
         let layers = config.num_layers - layout.first_layer();
         let parameters = layout.len() as u64;
         Self {
-            weights_bytes: number * config.parameter_count() as u64,
+            weights_bytes,
             adapter_bytes: 4 * 4 * parameters,
             unit_gradient_bytes: 4 * parameters,
             token_bytes: (4 * numbers * layers) as u64,

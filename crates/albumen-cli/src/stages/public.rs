@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
-use albumen_lm::{Adapter, LoraLayout};
+use albumen_lm::{Adapter, Device, LoraLayout, Precision};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
@@ -75,9 +75,19 @@ impl Runner {
         Ok(())
     }
 
+    /// The model that writes synthetic albums.
+    fn sampled_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
+        if !self.config.generate.eight_bit {
+            return self.trained_model();
+        }
+        let name = &self.config.train.model;
+        self.models
+            .language_model(name, Device::Cpu, Precision::Int8)
+    }
+
     /// The language model and both adapters, each held against the ledger.
     fn adapters(&mut self) -> anyhow::Result<Adapters> {
-        let model = self.trained_model()?;
+        let model = self.sampled_model()?;
         let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
         let summary = self.adapter(Stage::TrainSummary, &layout)?;
         let caption = self.adapter(Stage::TrainCaption, &layout)?;

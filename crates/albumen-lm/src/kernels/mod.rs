@@ -17,7 +17,7 @@ pub use cpu::Cpu;
 pub use decode::{Cache, Decode, Feed};
 
 /// The number format of products with frozen weights. Everything else is f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// f32 operands.
     F32,

@@ -139,6 +139,10 @@ pub struct GenerateConfig {
     /// How often a text that breaks the format or does not end is sampled, at most.
     #[serde(default = "default_tries")]
     pub tries: u32,
+    /// Sample with 8-bit weights and activations (processor only): less memory and more speed for a
+    /// little quality, about 0.02 nats a token for a model of 135 million parameters.
+    #[serde(default)]
+    pub eight_bit: bool,
     /// Texts decoded together; changes no text.
     #[serde(default = "default_batch")]
     pub batch: usize,
