@@ -56,10 +56,10 @@ impl Packed {
                     .chunks_exact_mut(LINES)
                     .zip(scales.chunks_exact_mut(PANEL));
                 for (b, (lines, scales)) in blocks.enumerate() {
-                    for c in 0..PANEL.min(n - p * PANEL) {
+                    for (c, scale) in scales.iter_mut().enumerate().take(n - p * PANEL) {
                         let ks = b * BLOCK..k.min((b + 1) * BLOCK);
                         let column: Vec<f32> = ks.map(|k| at(k, p * PANEL + c)).collect();
-                        scales[c] = pack_column(&column, c, lines);
+                        *scale = pack_column(&column, c, lines);
                     }
                 }
             });

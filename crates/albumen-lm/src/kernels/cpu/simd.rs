@@ -9,6 +9,10 @@ use std::sync::OnceLock;
 
 /// What the processor has and `ALBUMEN_CPU` allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each instruction set"
+)]
 pub(crate) struct Features {
     /// AVX2 and FMA.
     pub(crate) avx2: bool,
