@@ -168,7 +168,8 @@ impl Models {
              `compute.precision`"
         );
         self.find(&config.summarize.model)?;
-        self.find(&config.train.model)?;
+        let model = self.find(&config.train.model)?;
+        check_lengths(config, &model.path)?;
         for (asset, file) in [
             ("all-minilm-l6-v2", "model.safetensors"),
             ("naughty-words", "en.json"),
@@ -178,6 +179,24 @@ impl Models {
         }
         Ok(())
     }
+}
+
+/// Tokens of the fixed words around summary and caption, with room to spare.
+const FIXED_WORDS: usize = 64;
+
+/// Fails where the longest text that training may cut to does not fit the model: found before any
+/// private text is read, so that no failure can depend on one.
+fn check_lengths(config: &albumen_schema::Config, model: &Path) -> anyhow::Result<()> {
+    let limits = &config.generate;
+    let longest = limits.max_summary_tokens + limits.max_caption_tokens + FIXED_WORDS;
+    let room = albumen_lm::weights::read_config(model)?.max_position;
+    ensure!(
+        longest <= room,
+        "`generate.max_summary_tokens` and `generate.max_caption_tokens` allow texts of {longest} \
+         tokens; the model {} sees {room}\n  hint: lower them",
+        config.train.model
+    );
+    Ok(())
 }
 
 /// The assets that are language models, with their weights' file.

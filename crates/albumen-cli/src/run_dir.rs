@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use albumen_schema::{Config, StageManifest};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
@@ -57,7 +57,13 @@ impl RunDir {
     /// Writes `run.toml`. Once the ledger holds an event, what led to it must stay as it was.
     fn keep_configuration(&self, config: &Config) -> anyhow::Result<()> {
         let path = self.root.join("run.toml");
-        if self.ledger().exists() && path.exists() {
+        if self.ledger().exists() {
+            ensure!(
+                path.exists(),
+                "{} has a ledger but no run.toml, which says what was asked for\n  hint: put run.toml \
+                 back, or use another --out",
+                self.root.display()
+            );
             let text = fs::read_to_string(&path)?;
             let before = Config::parse(&path.display().to_string(), &text)
                 .context("this run directory's own configuration no longer reads")?;

@@ -109,6 +109,7 @@ impl Runner {
             }
             let expected = self.expected(stage)?;
             if force != Some(stage) && self.is_finished(stage, &expected)? {
+                self.ensure_paid(stage)?;
                 self.empty_escrow(stage)?;
                 say(&format!("{}: finished before", stage.name()));
                 continue;

@@ -163,3 +163,48 @@ fn an_adapter_that_the_ledger_did_not_pay_for_is_refused() {
     fs::write(&manifest, text).unwrap();
     succeed(at, &["generate", "tiny.toml"]);
 }
+
+#[test]
+fn what_was_released_needs_its_ledger_and_configuration() {
+    let dir = tiny_workplace(TINY);
+    let at = dir.path();
+    let until = ["run", "tiny.toml", "--until", "statistics"];
+    succeed(at, &until);
+    let run = at.join("runs/tiny");
+    let path = run.join("ledger.jsonl");
+    let ledger = fs::read_to_string(&path).unwrap();
+
+    fs::remove_file(&path).unwrap();
+    let forced = [&until[..], &["--force", "statistics"]].concat();
+    for args in [&until[..], &["train", "tiny.toml"], &forced[..]] {
+        let (code, said) = say(at, args);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("ledger"), "{said}");
+        assert!(!path.exists(), "a new ledger was begun: {said}");
+    }
+    let header = ledger.split_inclusive('\n').next().unwrap();
+    fs::write(&path, header).unwrap();
+    let (code, said) = say(at, &["train", "tiny.toml"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("is not in this run's ledger"), "{said}");
+
+    fs::write(&path, &ledger).unwrap();
+    let settings = run.join("run.toml");
+    let text = fs::read(&settings).unwrap();
+    fs::remove_file(&settings).unwrap();
+    let (code, said) = say(at, &until);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no run.toml"), "{said}");
+    fs::write(&settings, text).unwrap();
+    succeed(at, &until);
+}
+
+#[test]
+fn texts_that_cannot_fit_are_refused_before_data_is_read() {
+    let config = TINY.replace("max_caption_tokens = 24", "max_caption_tokens = 9000");
+    let dir = tiny_workplace(&config);
+    let (code, said) = say(dir.path(), &["run", "tiny.toml"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("generate.max_caption_tokens"), "{said}");
+    assert!(!dir.path().join("runs").exists());
+}

@@ -37,7 +37,7 @@ fn a_folder_an_album() {
     };
     assert_eq!(
         (sea.id.as_str(), sea.owner_id.as_str(), &sea.title),
-        ("a-sea", "a-sea", &None)
+        ("a-sea", "\u{1f}a-sea", &None)
     );
     assert_eq!(ids(sea), ["x.jpeg"]);
     assert_eq!(
@@ -155,7 +155,7 @@ fn imagefolder_rows_of_photos() {
     let alone = &albums[1];
     assert_eq!(
         (alone.id.as_str(), alone.owner_id.as_str()),
-        ("images/2.png", "images/2.png")
+        ("images/2.png", "\u{1f}images/2.png")
     );
 }
 
@@ -180,6 +180,21 @@ fn imagefolder_rows_of_albums() {
     assert_eq!(albums[2].photos[0].caption.as_deref(), Some("A bird."));
 }
 
+/// Else it would take part of that owner's bound, and removing it would change another unit.
+#[test]
+fn an_album_without_an_owner_is_not_of_the_owner_of_its_name() {
+    let mut input = Input::new();
+    input.text(
+        "{\"album_id\": \"ann\", \"photos\": [{\"caption\": \"A cow.\"}]}\n\
+         {\"album_id\": \"b\", \"owner_id\": \"ann\", \"photos\": [{\"caption\": \"A cat.\"}]}\n\
+         {\"album_id\": \"c\", \"owner_id\": \"\\u001fann\", \"photos\": [{\"caption\": \"A dog.\"}]}",
+    );
+    let albums = input.albums();
+    let owners: Vec<&str> = albums.iter().map(|a| a.owner_id.as_str()).collect();
+    assert_ne!(owners[0], owners[1]);
+    assert_eq!(owners[1], owners[2], "no one can be named like nobody");
+}
+
 #[test]
 fn text_alone() {
     let mut input = Input::new();
@@ -190,7 +205,7 @@ fn text_alone() {
     let albums = input.albums();
     assert_eq!(
         (albums[0].id.as_str(), albums[0].owner_id.as_str()),
-        ("a", "a")
+        ("a", "\u{1f}a")
     );
     assert_eq!(
         (albums[1].owner_id.as_str(), albums[1].title.as_deref()),

@@ -29,10 +29,15 @@ fn checksum(arrays: &[u8], steps_taken: u64) -> String {
 }
 
 /// What a checkpoint must share with the training that goes on from it.
-pub(crate) fn identity(plan: &Plan, optimizer: &Optimizer, initial: &Vec<f32>) -> String {
+pub(crate) fn identity(
+    plan: &Plan,
+    optimizer: &Optimizer,
+    initial: &Vec<f32>,
+    insecure: bool,
+) -> String {
     // Debug prints every field, and floats so that they read back the same.
     let initial = sha256_hex(&encode_f32(initial));
-    sha256_hex(format!("{plan:?}\n{optimizer:?}\n{initial}").as_bytes())
+    sha256_hex(format!("{plan:?}\n{optimizer:?}\n{initial}\n{insecure}").as_bytes())
 }
 
 impl DpTraining {

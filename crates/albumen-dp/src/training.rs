@@ -82,7 +82,7 @@ impl DpTraining {
         Ok(Self {
             sampler: PoissonSampler::new(plan.sampling_rate(), randomness)?,
             noise: LatticeGaussian::new(plan.noise_multiplier, randomness)?,
-            identity: identity(&plan, &optimizer, &initial),
+            identity: identity(&plan, &optimizer, &initial, randomness.is_insecure()),
             state: OptimizerState::new(optimizer, initial),
             unit_count,
             insecure: randomness.is_insecure(),

@@ -168,6 +168,10 @@ fn starts_over_from_a_known_seed() {
     step(&mut training);
     training.checkpoint(&path, "context").unwrap();
     assert!(!seeded().restore(&path, "context").unwrap());
+    assert!(
+        !fresh().restore(&path, "context").unwrap(),
+        "noise of a known seed passes for fresh"
+    );
 }
 
 #[test]

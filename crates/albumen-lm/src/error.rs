@@ -69,10 +69,8 @@ pub enum LmError {
         vocab_size: usize,
     },
     /// A sequence longer than the model can see.
-    #[error("position {position} is beyond the model's {max_position}; shorten the text")]
+    #[error("a text is longer than the {max_position} positions of the model; shorten it")]
     TooLong {
-        /// The largest position.
-        position: usize,
         /// The model's limit.
         max_position: usize,
     },

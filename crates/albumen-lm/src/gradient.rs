@@ -332,9 +332,7 @@ impl<K: Kernels> Lm<K> {
         if position < max_position {
             return Ok(());
         }
-        Err(LmError::TooLong {
-            position,
-            max_position,
-        })
+        // How long the text is may be private; the limit is not.
+        Err(LmError::TooLong { max_position })
     }
 }

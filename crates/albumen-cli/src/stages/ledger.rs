@@ -1,9 +1,10 @@
 //! The run's ledger: opened for one release at a time, read for everything else.
 
+use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Guarantee, Header, History, Ledger, account};
 use anyhow::{Context, ensure};
 
-use super::Runner;
+use super::{Runner, Stage};
 
 impl Runner {
     /// Opens the ledger, or begins it.
@@ -14,6 +15,7 @@ impl Runner {
         // A file without one whole line is what a kill while it was begun leaves.
         let begun = std::fs::read(&path).is_ok_and(|bytes| bytes.contains(&b'\n'));
         if !begun {
+            self.ensure_nothing_released()?;
             let header = Header {
                 insecure_seed,
                 tuning_runs: p.tuning_runs,
@@ -50,6 +52,51 @@ impl Runner {
              another --out"
         );
         Ok(ledger)
+    }
+
+    /// Fails where something that only a ledger pays for is there, and the ledger is not.
+    fn ensure_nothing_released(&self) -> anyhow::Result<()> {
+        for stage in [Stage::Statistics, Stage::TrainSummary, Stage::TrainCaption] {
+            let output = self.output(stage);
+            ensure!(
+                !output.exists(),
+                "{} was released, but this run's ledger is gone\n  hint: put ledger.jsonl back; what \
+                 was spent on it stays spent",
+                output.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Fails where a stage that releases something is finished and the ledger does not know of it.
+    pub(super) fn ensure_paid(&self, stage: Stage) -> anyhow::Result<()> {
+        let history = || History::read(&self.dir.ledger()).context("cannot read the ledger");
+        let lost = |what: &str| {
+            format!(
+                "{what} is not in this run's ledger\n  hint: the ledger or the file was replaced; put \
+                 the newest copy of both back, or start a new run with another --out"
+            )
+        };
+        match stage {
+            Stage::Statistics => {
+                for (name, _) in self.config.release.wanted() {
+                    let path = self.output(stage).join(format!("{name}.json"));
+                    let bytes = std::fs::read(&path)
+                        .with_context(|| format!("cannot read {}", path.display()))?;
+                    ensure!(
+                        history()?.contains(name, &sha256_hex(&bytes)),
+                        lost(&path.display().to_string())
+                    );
+                }
+            }
+            // The adapter itself is held against the ledger wherever it is read.
+            Stage::TrainSummary | Stage::TrainCaption => ensure!(
+                history()?.entries().iter().any(|e| e.stage == stage.name()),
+                lost(stage.name())
+            ),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// What the run has spent so far.

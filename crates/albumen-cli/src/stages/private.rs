@@ -11,7 +11,7 @@ use albumen_corpus::{PhotoCaptioner, Summarizer, caption_stage, ingest_stage, su
 use albumen_dp::{
     Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
 };
-use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Target};
+use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Precision, Target};
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
@@ -129,7 +129,8 @@ impl Runner {
             let units = self.units()?;
             let engine = engine(&self.config, &language, &layout);
             let checkpoint = self.checkpoint(model);
-            let context = checkpoint_context(&manifest, &ledger)?;
+            let device = &self.config.compute.device;
+            let context = checkpoint_context(&manifest, &ledger, device)?;
             let started = Instant::now();
             let mut metrics = (self.show_private_metrics)
                 .then(|| PrivateMetrics::open(&self.dir.private(), stage.name(), &units))
@@ -185,10 +186,16 @@ impl Runner {
         Ok(())
     }
 
-    /// The model that is adapted, on the configured device.
+    /// The model that is adapted, on the configured device. Devices other than the processor train
+    /// in f32: there a unit's gradient may round differently beside other units, and in bf16 each
+    /// such flip would be thousands of times larger.
     pub(super) fn trained_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
         let compute = &self.config.compute;
-        let (device, precision) = (models::device(compute)?, precision(compute));
+        let device = models::device(compute)?;
+        let precision = match device {
+            Device::Cpu => precision(compute),
+            _ => Precision::F32,
+        };
         let name = &self.config.train.model;
         self.models.language_model(name, device, precision)
     }
@@ -202,7 +209,11 @@ impl Runner {
 
     /// Removes what a finished releasing stage, or one killed at its very end, left in escrow.
     pub(super) fn empty_escrow(&self, stage: Stage) -> anyhow::Result<()> {
-        let of_model = |model: Model| vec![self.escrow(model.name()), self.checkpoint(model)];
+        let of_model = |model: Model| {
+            let checkpoint = self.checkpoint(model);
+            let unfinished = checkpoint.with_extension("checkpoint.part");
+            vec![self.escrow(model.name()), checkpoint, unfinished]
+        };
         let names = match stage {
             Stage::Statistics => vec![self.escrow(ALBUM_COUNT), self.escrow(ALBUM_SIZES)],
             Stage::TrainSummary => of_model(Model::Summary),
@@ -240,6 +251,7 @@ impl Runner {
         let part = Part::start(&target)?;
         let description = json!({
             "base_model": self.config.train.model,
+            "device": self.config.compute.device,
             "lora": layout.config(),
             "event": event,
         });
@@ -320,9 +332,13 @@ pub(crate) fn targets(targets: LoraTargets) -> Vec<Target> {
 }
 
 /// Everything that a training's steps depend on beside its plan, optimizer and start.
-fn checkpoint_context(manifest: &StageManifest, ledger: &Ledger) -> anyhow::Result<String> {
+fn checkpoint_context(
+    manifest: &StageManifest,
+    ledger: &Ledger,
+    device: &str,
+) -> anyhow::Result<String> {
     let manifest = serde_json::to_string(manifest)?;
-    Ok(format!("{manifest}\n{}", ledger.head()))
+    Ok(format!("{manifest}\n{}\n{device}", ledger.head()))
 }
 
 /// Steps, pace and time left, in public numbers: the units of a step are the expected ones.

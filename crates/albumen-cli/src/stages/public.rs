@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
-use albumen_lm::{Adapter, Device, LoraLayout, Precision};
+use albumen_lm::{Adapter, LoraLayout, Precision};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
@@ -19,7 +19,7 @@ use anyhow::Context;
 use super::private::lora_config;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
-use crate::models::LanguageModel;
+use crate::models::{self, LanguageModel};
 use crate::progress::Progress;
 use crate::run_dir::Part;
 
@@ -77,12 +77,15 @@ impl Runner {
 
     /// The model that writes synthetic albums.
     fn sampled_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
-        if !self.config.generate.eight_bit {
-            return self.trained_model();
-        }
+        let compute = &self.config.compute;
+        let precision = if self.config.generate.eight_bit {
+            Precision::Int8
+        } else {
+            models::precision(compute)
+        };
+        let device = models::device(compute)?;
         let name = &self.config.train.model;
-        self.models
-            .language_model(name, Device::Cpu, Precision::Int8)
+        self.models.language_model(name, device, precision)
     }
 
     /// The language model and both adapters, each held against the ledger.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::folders::one_line;
 use super::parse_error::without_content;
-use super::{IngestError, Seen};
+use super::{IngestError, Seen, owner_name};
 
 /// Longest line; an album of captions is a few kilobytes.
 const MAX_LINE_BYTES: u64 = 16 << 20;
@@ -68,10 +68,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Album>, IngestError> {
             .text()
             .ok_or_else(|| wrong("`album_id` is empty"))?;
         seen.add(&id, line)?;
-        let owner_id = match album.owner_id {
-            None => id.clone(),
-            Some(owner) => owner.text().ok_or_else(|| wrong("`owner_id` is empty"))?,
-        };
+        let owner = album.owner_id.map(|owner| owner.text());
+        let owner = owner.map(|owner| owner.ok_or_else(|| wrong("`owner_id` is empty")));
+        let owner_id = owner_name(owner.transpose()?.as_deref(), &id);
         if album.photos.is_empty() {
             return Err(wrong("the album has no photos"));
         }

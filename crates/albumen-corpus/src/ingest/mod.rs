@@ -81,7 +81,7 @@ pub(crate) fn to_directory(
     let log = dir.join(LOG);
     write_log(&log, &ingested.set_aside).map_err(IngestError::io("write", &log))?;
     check(config, &ingested, Some(&log))?;
-    let own_owner = |album: &Album| album.owner_id == album.id;
+    let own_owner = |album: &Album| album.owner_id.starts_with(NOBODY);
     if unit == Unit::Owner
         && config.ownerless_albums == OwnerlessAlbums::Refuse
         && ingested.albums.iter().any(own_owner)
@@ -222,7 +222,7 @@ fn inspect(listed: Vec<Listed>, max_pixels: u64) -> Ingested {
             usable.sort_by_key(|p| p.taken_at);
         }
         if !usable.is_empty() {
-            let owner_id = owner_id.map_or_else(|| id.clone(), |o| o.trim().to_owned());
+            let owner_id = owner_name(owner_id.as_deref(), &id);
             albums.push(Album {
                 id,
                 owner_id,
@@ -232,6 +232,18 @@ fn inspect(listed: Vec<Listed>, max_pixels: u64) -> Ingested {
         }
     }
     Ingested { albums, set_aside }
+}
+
+/// Before the name of an owner who has no name but that of the one album.
+const NOBODY: char = '\u{1f}';
+
+/// The owner's name, or one that no named owner can have: an album without an owner must never
+/// count as one more album of the owner who happens to be called like it.
+fn owner_name(owner: Option<&str>, album: &str) -> String {
+    match owner {
+        Some(owner) => owner.trim().trim_start_matches(NOBODY).to_owned(),
+        None => format!("{NOBODY}{album}"),
+    }
 }
 
 fn to_photo(id: String, path: PathBuf, caption: Option<String>, facts: Facts) -> Photo {

@@ -23,7 +23,8 @@ pub struct ComputeConfig {
     /// on the processor, whose kernels give an album the same summary whatever other albums there
     /// are.
     pub device: String,
-    /// Number format of products with the frozen weights.
+    /// Number format of products with the frozen weights. Devices other than `cpu` train in `f32`
+    /// whatever stands here, and sample in this.
     pub precision: ComputePrecision,
 }
 
