@@ -11,6 +11,7 @@ use std::sync::Arc;
 use albumen_accounting::ledger::Header;
 use albumen_accounting::{Event, History, Ledger};
 use albumen_eval::report::{ReportData, write_report};
+use albumen_eval::synthetic::measure;
 use albumen_schema::config::CurateConfig;
 use albumen_schema::{Config, SyntheticAlbum, Unit};
 use albumen_synth::curate::{Curator, WordList};
@@ -166,7 +167,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let images = out.join("images");
     let icons = assets.join("fluent-emoji-flat/icons.json");
-    let illustrator = Illustrator::load(&icons, embedder, Some(&out.join("icon-embeddings")))?;
+    let illustrator =
+        Illustrator::load(&icons, embedder.clone(), Some(&out.join("icon-embeddings")))?;
     let kept: Vec<&SyntheticAlbum> = curated
         .iter()
         .filter(|c| c.verdict.kept())
@@ -186,6 +188,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     export(&inputs, &release)?;
     println!("{:?}", verify(&release)?);
+    let start = std::time::Instant::now();
+    let metrics = measure(&kept, &*embedder, 1)?;
+    println!("measured in {:?}", start.elapsed());
     let report = out.join("report.html");
     write_report(
         &ReportData {
@@ -196,6 +201,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             statistics: &[],
             curated: &curated,
             images: Some(&images),
+            metrics: Some(&metrics),
             illustrations: true,
         },
         &report,

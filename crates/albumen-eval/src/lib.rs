@@ -3,5 +3,6 @@
 
 mod error;
 pub mod report;
+pub mod synthetic;
 
 pub use error::{EvalError, Result};

@@ -67,6 +67,7 @@ fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
         statistics: &[],
         curated,
         images: None,
+        metrics: None,
         illustrations: true,
     }
 }
@@ -194,4 +195,50 @@ fn kept_albums_carry_thumbnails_and_dropped_ones_do_not() {
         html,
         "the old report stays"
     );
+}
+
+/// One axis a word count: rows of unit length.
+struct ByWords;
+
+impl albumen_synth::curate::SentenceEmbedding for ByWords {
+    fn embed(&self, texts: &[&str]) -> albumen_synth::Result<Vec<Vec<f32>>> {
+        let axis = |text: &&str| text.split_whitespace().count() % 4;
+        let row = |text: &&str| (0..4).map(|i| f32::from(i == axis(text))).collect();
+        Ok(texts.iter().map(row).collect())
+    }
+}
+
+#[test]
+fn measures_are_shown_where_they_were_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let albums = [
+        curated(0, Reason::Passed, HOSTILE, &["A dog.", "A dog and a cat."]),
+        curated(
+            1,
+            Reason::Passed,
+            "A day out.",
+            &["Two boats.", "Three boats."],
+        ),
+    ];
+    let kept: Vec<_> = albums.iter().map(|c| &c.album).collect();
+    let metrics = albumen_eval::synthetic::measure(&kept, &ByWords, 11).unwrap();
+    let without = data(&ledger, &albums);
+    assert!(!render_report(&without).unwrap().contains("h-measures"));
+    let html = render_report(&ReportData {
+        metrics: Some(&metrics),
+        ..without
+    })
+    .unwrap();
+    assert_eq!(html.matches("class=\"plot\"").count(), 6);
+    for phrase in [
+        "Measured on 2 kept albums alone",
+        "seed 11",
+        "Mean 0.50 (0.00 to 1.00); with texts of other albums",
+        "cosine of 0.95 or more",
+        "<td>Vendi score</td>",
+        "2 photos: 2",
+    ] {
+        assert!(html.contains(phrase), "{phrase}");
+    }
 }

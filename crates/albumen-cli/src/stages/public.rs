@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
+use albumen_eval::synthetic::measure;
 use albumen_lm::{Adapter, LoraLayout, Precision};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
@@ -188,6 +189,11 @@ impl Runner {
         let statistics = statistics::read(&self.output(Stage::Statistics), &ledger)?;
         let images = self.output(Stage::Render);
         let export = &self.config.export;
+        let metrics = measure(
+            &kept(&curated),
+            &self.embedder()?,
+            self.config.generate.seed,
+        )?;
         write_report(
             &ReportData {
                 title: if export.title.is_empty() {
@@ -201,6 +207,7 @@ impl Runner {
                 statistics: &statistics,
                 curated: &curated,
                 images: images.is_dir().then_some(&images),
+                metrics: Some(&metrics),
                 illustrations: self.config.render.renderer == "illustration",
             },
             &self.output(Stage::Report),

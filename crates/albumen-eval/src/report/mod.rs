@@ -6,6 +6,7 @@
 
 mod charts;
 mod gallery;
+mod plots;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use minijinja::{AutoEscape, Environment, context};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, io_error};
+use crate::synthetic::SyntheticMetrics;
 
 const TEMPLATE: &str = include_str!("report.html.j2");
 const STYLE: &str = include_str!("style.css");
@@ -41,6 +43,8 @@ pub struct ReportData<'a> {
     pub curated: &'a [Curated],
     /// The directory that `albumen_synth::render::render` filled, or none before rendering.
     pub images: Option<&'a Path>,
+    /// What was measured on the kept albums, if anything was.
+    pub metrics: Option<&'a SyntheticMetrics>,
     /// Whether the pictures are illustrations and not an image model's.
     pub illustrations: bool,
 }
@@ -91,6 +95,7 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
             statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
             budget => Value::from(Serde(charts::budget(data, &statement)?)),
             funnel => Value::from(Serde(charts::funnel(data.curated))),
+            measures => Value::from(Serde(data.metrics.map(plots::measures))),
             reasons => Value::from(Serde(gallery.reasons)),
             left_out => gallery.left_out.map(|n| words::count(n as u64)),
             gallery => Value::from_safe_string(gallery.json),
