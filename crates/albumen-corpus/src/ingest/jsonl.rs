@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Album>, IngestError> {
             .text()
             .ok_or_else(|| wrong("`album_id` is empty"))?;
         seen.add(&id, line)?;
-        let owner = album.owner_id.map(|owner| owner.text());
+        let owner = album.owner_id.map(Id::text);
         let owner = owner.map(|owner| owner.ok_or_else(|| wrong("`owner_id` is empty")));
         let owner_id = owner_name(owner.transpose()?.as_deref(), &id);
         if album.photos.is_empty() {
