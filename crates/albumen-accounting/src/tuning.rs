@@ -10,8 +10,8 @@ use crate::{AccountingError, Composition, Event, Guarantee, account};
 /// one run, and the same as [`account`].
 ///
 /// # Guarantee
-/// With a fixed number of runs: all of them together, whatever is chosen and shown, are
-/// (epsilon, delta)-DP; this is the composition of that many copies. With a secret random number: the
+/// With a fixed number of runs, none of which spent more than these events: all of them together,
+/// whatever is chosen and shown, are (epsilon, delta)-DP; this is the composition of that many copies. With a secret random number: the
 /// run chosen by any score of the runs' outputs is (epsilon, delta)-DP, provided that the number was
 /// drawn as `runs` says, independently of the data, and stays secret, that nothing of the other runs
 /// is shown, and that every run's events are no worse than these (a private score's own events belong

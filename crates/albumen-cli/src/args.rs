@@ -134,15 +134,16 @@ pub struct AccountArgs {
         conflicts_with = "epsilon"
     )]
     pub events: Vec<String>,
-    /// A run's ledger.jsonl or a release's privacy.json: its events, tuning runs and delta
-    #[arg(long, value_name = "FILE", conflicts_with = "epsilon")]
-    pub ledger: Option<PathBuf>,
+    /// A run's ledger.jsonl or a release's privacy.json: its events, tuning runs and delta.
+    /// Several compose to what all of them spent on the same albums
+    #[arg(long = "ledger", value_name = "FILE", conflicts_with = "epsilon")]
+    pub ledgers: Vec<PathBuf>,
     /// Charge for choosing among runs: fixed:COUNT, secret_poisson:MEAN, or
     /// secret_negative_binomial:ETA,GAMMA
-    #[arg(long, value_name = "RUNS", conflicts_with = "ledger")]
+    #[arg(long, value_name = "RUNS", conflicts_with = "ledgers")]
     pub tuning_runs: Option<String>,
     /// Delta of the guarantee; a ledger has its own
-    #[arg(long, required_unless_present = "ledger")]
+    #[arg(long, required_unless_present = "ledgers")]
     pub delta: Option<f64>,
     /// Epsilon to be met: solves for the noise multiplier
     #[arg(long, requires_all = ["sampling_rate", "steps"])]

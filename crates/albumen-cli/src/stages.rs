@@ -202,7 +202,10 @@ impl Runner {
             Stage::Generate => json!(c.generate),
             Stage::Curate => json!(c.curate),
             Stage::Render => json!([c.render, c.generate.seed]),
-            Stage::Export => json!([c.export, c.name, c.render, c.train.model, c.privacy]),
+            Stage::Export => {
+                let t = &c.train;
+                json!([c.export, c.name, c.render, t.model, t.public, c.privacy])
+            }
             Stage::Report => Value::Null,
         };
         Ok(StageManifest {
@@ -274,7 +277,8 @@ impl Runner {
             inputs.insert("corpus".to_owned(), run_dir::fingerprint(path)?);
         }
         if let (Stage::TrainPublic, Some(public)) = (stage, &self.config.train.public) {
-            inputs.insert("albums".to_owned(), run_dir::hash_file(&public.path)?);
+            let hash = run_dir::hash_file(&public.path)?;
+            inputs.insert(warm_up::ALBUMS.to_owned(), hash);
         }
         if stage == Stage::Export && self.dir.ledger().exists() {
             inputs.insert("ledger".to_owned(), run_dir::hash_file(&self.dir.ledger())?);

@@ -137,6 +137,36 @@ fn a_killed_training_goes_on_and_pays_once() {
 }
 
 #[test]
+fn albums_of_the_private_corpus_are_not_taken_for_public_ones() {
+    for (corpus, public) in [
+        ("albums.jsonl", "./albums.jsonl"),
+        (".", "public.jsonl"),
+        #[cfg(unix)]
+        ("link", "public.jsonl"),
+    ] {
+        let dir = workplace();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("link")).unwrap();
+        let text = CONFIG.replace("public.jsonl", public).replacen(
+            "\"albums.jsonl\"",
+            &format!("{corpus:?}"),
+            1,
+        );
+        fs::write(dir.path().join("c.toml"), text).unwrap();
+        let done = Command::cargo_bin("albumen")
+            .unwrap()
+            .args(["run", "c.toml", "--check"])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{corpus}, {public}: {said}");
+        assert!(said.contains("lies inside `corpus.path`"), "{said}");
+        assert!(said.contains("hint: "), "{said}");
+    }
+}
+
+#[test]
 fn public_albums_are_checked_before_any_private_one_is_read() {
     let dir = workplace();
     fs::write(dir.path().join("public.jsonl"), "{\"album_id\": 3}\n").unwrap();

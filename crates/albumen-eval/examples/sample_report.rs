@@ -183,6 +183,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         curated: &curated,
         images: &images,
         base_model: None,
+        public_training: None,
         statistics: &out,
         ledger: &ledger,
     };
@@ -196,6 +197,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &ReportData {
             title: &config.export.title,
             source: &config.export.source,
+            public_training: None,
             epsilon_allowed: config.privacy.epsilon,
             ledger: &History::read(&ledger)?,
             statistics: &[],

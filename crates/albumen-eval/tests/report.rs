@@ -62,6 +62,7 @@ fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
     ReportData {
         title: "Test <albums> & more",
         source: HOSTILE,
+        public_training: None,
         epsilon_allowed: 8.0,
         ledger,
         statistics: &[],
@@ -241,4 +242,26 @@ fn measures_are_shown_where_they_were_taken() {
     ] {
         assert!(html.contains(phrase), "{phrase}");
     }
+}
+
+#[test]
+fn public_albums_that_were_learnt_from_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let plain = data(&ledger, &[]);
+    assert!(!render_report(&plain).unwrap().contains("declared public"));
+    let public = albumen_schema::PublicTrainingStatement {
+        source: "Captions <b>under</b> CC0".to_owned(),
+        sha256: "cd".repeat(32),
+    };
+    let html = render_report(&ReportData {
+        public_training: Some(&public),
+        ..plain
+    })
+    .unwrap();
+    assert!(
+        html.contains("declares public: Captions &lt;b&gt;under"),
+        "{html}"
+    );
+    assert!(html.contains("<li>The albums declared public"), "{html}");
 }

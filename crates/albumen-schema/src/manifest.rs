@@ -46,7 +46,11 @@ pub struct LedgeredEvent {
 }
 
 /// The declaration that the release was chosen from several runs, and what one of them spends.
+///
+/// It covers runs that spent no more than the events list. A run made earlier without the
+/// declaration spent more, and is not in the statement's epsilon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TuningStatement {
     /// How many runs, as the ledger's header declares it.
     pub runs: TuningRuns,
@@ -54,8 +58,21 @@ pub struct TuningStatement {
     pub epsilon_one_run: f64,
 }
 
+/// The albums that both models learnt from without any protection, declared public.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicTrainingStatement {
+    /// What they are and why they are public, in the publisher's words.
+    pub source: String,
+    /// SHA-256 of their file.
+    pub sha256: String,
+}
+
 /// `privacy.json`: the guarantee of a release and what it rests on.
+///
+/// Nothing in it is signed: it tells damage from a whole release, not who made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PrivacyStatement {
     /// Certified upper bound of epsilon over everything released, the charge for tuning included.
     pub epsilon: f64,
@@ -74,6 +91,10 @@ pub struct PrivacyStatement {
     /// The runs that the release was chosen from; absent where it is the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<TuningStatement>,
+    /// The public albums that the models learnt from first; absent where there were none. No
+    /// ledger bears this out: it is what the configuration declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_training: Option<PublicTrainingStatement>,
     /// Every mechanism that ran.
     pub events: Vec<LedgeredEvent>,
     /// Statistics of the private albums that were released, each paid for by one of the events.

@@ -203,6 +203,7 @@ fn a_statistic_that_was_not_paid_for_is_not_exported() {
         curated: &curated,
         images: &dir.path().join("images"),
         base_model: None,
+        public_training: None,
         statistics: &dir.path().join("statistics"),
         ledger: &dir.path().join("ledger.jsonl"),
     };
@@ -233,6 +234,7 @@ fn try_export(
         curated: &curated,
         images: &images,
         base_model: None,
+        public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
     };
@@ -292,6 +294,7 @@ fn an_incomplete_run_is_not_exported() {
             curated,
             images: &images,
             base_model: None,
+            public_training: None,
             statistics: dir.path(),
             ledger: &ledger,
         };
@@ -338,6 +341,7 @@ fn a_seeded_run_is_marked_everywhere() {
         curated: &curated,
         images: &images,
         base_model: None,
+        public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
     };
@@ -361,6 +365,7 @@ fn the_card_says_which_model_was_adapted() {
         curated: &curated,
         images: &images,
         base_model: Some("owner/tiny, revision 0123abc (cc0-1.0)"),
+        public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
     };

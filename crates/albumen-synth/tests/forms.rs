@@ -54,6 +54,7 @@ fn release_with(dir: &Path, seeded: bool, change: impl FnOnce(&mut Config)) -> P
         curated: &curated,
         images: &images,
         base_model: None,
+        public_training: None,
         statistics: dir,
         ledger: &ledger,
     };

@@ -52,6 +52,7 @@ fn release(
         curated: &curated,
         images: &dir.join("images"),
         base_model: None,
+        public_training: None,
         statistics: dir,
         ledger: &path,
     };
@@ -75,14 +76,23 @@ fn forge(out: &Path, change: impl Fn(&mut PrivacyStatement)) {
 #[test]
 fn the_statement_and_the_card_include_the_charge() {
     let one = account(&[EVENT], 1e-5).unwrap().epsilon;
-    for (runs, phrase) in [
+    for (runs, phrase, conditions) in [
         (
             secret(),
             "| chosen from | the best of a secret Poisson number of runs with mean 10 |",
+            &[
+                "drew the number of runs at random before the first one, keeps it secret",
+                "nothing of the runs that were not chosen",
+                "all runs had the same settings of privacy",
+            ][..],
         ),
         (
             TuningRuns::Fixed { count: 3 },
             "| chosen from | 3 runs, each charged in full |",
+            &[
+                "on condition that none of the others spent more",
+                "a run made without this declaration did",
+            ],
         ),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -95,7 +105,9 @@ fn the_statement_and_the_card_include_the_charge() {
         assert_eq!((tuning.runs, tuning.epsilon_one_run), (runs, one));
         assert!(found.epsilon > 1.2 * one);
         let card = std::fs::read_to_string(out.join("README.md")).unwrap();
-        assert!(card.contains(phrase), "{card}");
+        for phrase in [phrase].iter().chain(conditions) {
+            assert!(card.contains(phrase), "{phrase}: {card}");
+        }
         assert!(card.contains(&format!("| epsilon | {:.3} (upper bound", {
             (found.epsilon * 1000.0).ceil() / 1000.0
         })));

@@ -9,10 +9,15 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use albumen_schema::PrivacyStatement;
+use albumen_schema::{PrivacyStatement, PublicTrainingStatement};
+use albumen_synth::export::{Release, export};
 use albumen_synth::verify::verify;
-use common::{make_release, make_release_with_statistics};
+use common::{albums, config, make_release, make_release_with_statistics};
 use serde_json::{Value, json};
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
 
 fn files(release: &Path) -> Vec<PathBuf> {
     walkdir::WalkDir::new(release)
@@ -292,6 +297,64 @@ fn what_is_no_release_is_an_error_with_a_hint() {
     let error = verify("no/such/release".as_ref()).unwrap_err().to_string();
     assert!(
         error.contains("no/such/release") && error.contains("privacy.json"),
+        "{error}"
+    );
+}
+
+#[test]
+fn public_albums_that_were_learnt_from_are_named_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let without = make_release(dir.path());
+    assert!(!read(&without.join("privacy.json")).contains("public_training"));
+    assert!(!read(&without.join("README.md")).contains("declared public"));
+    let public = PublicTrainingStatement {
+        source: "Captions under CC0".to_owned(),
+        sha256: "cd".repeat(32),
+    };
+    let (config, curated) = (config(), albums());
+    let out = dir.path().join("with");
+    let release = Release {
+        config: &config,
+        curated: &curated,
+        images: &dir.path().join("images"),
+        base_model: None,
+        public_training: Some(&public),
+        statistics: dir.path(),
+        ledger: &dir.path().join("ledger.jsonl"),
+    };
+    export(&release, &out).unwrap();
+    let json = read(&out.join("privacy.json"));
+    let statement: PrivacyStatement = serde_json::from_str(&json).unwrap();
+    assert_eq!(statement.public_training, Some(public));
+    let card = read(&out.join("README.md"));
+    let first = card
+        .lines()
+        .find(|l| l.contains("synthetic photo albums"))
+        .unwrap();
+    assert!(
+        first.contains("without any protection, from albums"),
+        "{first}"
+    );
+    assert!(
+        card.contains("publisher declares public: Captions under CC0."),
+        "{card}"
+    );
+    let (_, limits) = card
+        .split_once("### What the guarantee does not cover")
+        .unwrap();
+    assert!(limits.contains("- The albums declared public"), "{limits}");
+    assert!(verify(&out).unwrap().intact());
+}
+
+#[test]
+fn a_statement_with_an_unknown_field_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = read(&make_release(dir.path()).join("privacy.json"));
+    let more = json.replacen('{', "{\n  \"epsilon_of_the_audit\": 0.1,", 1);
+    assert!(serde_json::from_str::<PrivacyStatement>(&json).is_ok());
+    let error = serde_json::from_str::<PrivacyStatement>(&more).unwrap_err();
+    assert!(
+        error.to_string().contains("epsilon_of_the_audit"),
         "{error}"
     );
 }

@@ -108,8 +108,7 @@ fn question(args: &AccountArgs) -> Outcome<Question> {
         unit: None,
         noise_multiplier: None,
     };
-    if let Some(path) = &args.ledger {
-        let spent = file::read(path)?;
+    if let Some(spent) = file::read_all(&args.ledgers, args.delta)? {
         question.events = spent.events;
         question.tuning = spent.tuning;
         question.delta = args.delta.unwrap_or(spent.delta);

@@ -84,6 +84,7 @@ fn runner(
     let models = Models::new()?;
     models.check(&config)?;
     if let Some(public) = &config.train.public {
+        apart(&public.path, &config.corpus.path)?;
         read_public(&public.path).context("[train.public]")?;
     }
     if check_only {
@@ -101,4 +102,18 @@ fn runner(
         insecure_seed,
         show_private_metrics: false,
     }))
+}
+
+/// Refuses public albums that lie in the private corpus: they would be learnt without protection.
+fn apart(public: &Path, corpus: &Path) -> anyhow::Result<()> {
+    // What is not there is refused where it is read.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    anyhow::ensure!(
+        !whole(public).starts_with(whole(corpus)),
+        "`train.public.path` {} lies inside `corpus.path` {}: albums of the private corpus are not \
+         public\n  hint: keep the public albums in a file outside the corpus",
+        public.display(),
+        corpus.display()
+    );
+    Ok(())
 }

@@ -169,6 +169,7 @@ impl Runner {
                 curated: &curated,
                 images: &self.output(Stage::Render),
                 base_model: Some(&base_model.describe()),
+                public_training: self.public_training()?.as_ref(),
                 statistics: &self.output(Stage::Statistics),
                 ledger: &self.dir.ledger(),
             },
@@ -202,6 +203,7 @@ impl Runner {
                     &export.title
                 },
                 source: &export.source,
+                public_training: self.public_training()?.as_ref(),
                 epsilon_allowed: self.config.privacy.epsilon,
                 ledger: &ledger,
                 statistics: &statistics,

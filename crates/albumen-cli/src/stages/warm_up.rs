@@ -4,7 +4,7 @@ use std::path::Path;
 
 use albumen_dp::{Decay, Optimizer, Schedule};
 use albumen_lm::LoraLayout;
-use albumen_schema::StageManifest;
+use albumen_schema::{PublicTrainingStatement, StageManifest};
 use albumen_train::{Model, StepProgress, WarmUp, read_public, warm_up};
 use anyhow::Context;
 
@@ -12,7 +12,10 @@ use super::private::{engine, lora_config, read_adapter};
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::progress::{Progress, say};
-use crate::run_dir::{Part, write_whole};
+use crate::run_dir::{Part, read_manifest, write_whole};
+
+/// The input of this stage's manifest that is the public albums' file.
+pub(super) const ALBUMS: &str = "albums";
 
 fn file_name(model: Model) -> String {
     format!("{}.safetensors", model.name())
@@ -61,6 +64,23 @@ impl Runner {
         progress.finish(&format!("{} public albums", albums.len()));
         say("train-public: every album of [train.public] counts as published");
         Ok(())
+    }
+
+    /// What the release says of the public albums: the hash is of the file that was trained on, as
+    /// the stage left it.
+    pub(super) fn public_training(&self) -> anyhow::Result<Option<PublicTrainingStatement>> {
+        let Some(public) = &self.config.train.public else {
+            return Ok(None);
+        };
+        let manifest = read_manifest(&self.manifest_path(Stage::TrainPublic));
+        let sha256 = manifest.and_then(|mut m| m.inputs.remove(ALBUMS));
+        Ok(Some(PublicTrainingStatement {
+            source: public.source.trim().to_owned(),
+            sha256: sha256.context(
+                "the run does not say which public albums it learnt from\n  hint: run the stage \
+                 train-public again with `--force train-public`",
+            )?,
+        }))
     }
 
     /// Where a private training starts: from the public one, or from the seed.

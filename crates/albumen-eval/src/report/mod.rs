@@ -11,7 +11,7 @@ mod plots;
 use std::path::Path;
 
 use albumen_accounting::History;
-use albumen_schema::{Curated, PrivacyStatement, Statistic, TOOL};
+use albumen_schema::{Curated, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL};
 use albumen_synth::export::{of_ledger, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +33,8 @@ pub struct ReportData<'a> {
     pub title: &'a str,
     /// What the private albums are, in public words; may be empty.
     pub source: &'a str,
+    /// The public albums that the models learnt from without privacy, where there were any.
+    pub public_training: Option<&'a PublicTrainingStatement>,
     /// Epsilon that the configuration allows.
     pub epsilon_allowed: f64,
     /// The run's verified ledger.
@@ -67,7 +69,8 @@ pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
 /// # Errors
 /// As [`write_report`].
 pub fn render_report(data: &ReportData<'_>) -> Result<String> {
-    let statement = of_ledger(data.ledger)?;
+    let mut statement = of_ledger(data.ledger)?;
+    statement.public_training = data.public_training.cloned();
     let gallery = gallery::collect(data.curated, data.images)?;
     let kept = data.curated.iter().filter(|c| c.verdict.kept());
     let photos: usize = kept.clone().map(|c| c.album.captions.len()).sum();
@@ -90,6 +93,7 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
             guarantee => words::guarantee(&statement),
             not_covered => words::not_covered(&statement),
             tuning => Value::from(Serde(words::tuning(&statement))),
+            public_training => data.public_training.map(|p| p.source.trim()),
             insecure_seed => statement.insecure_seed,
             events => Value::from(Serde(&statement.events)),
             statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),

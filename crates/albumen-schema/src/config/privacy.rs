@@ -40,13 +40,18 @@ fn default_split() -> f64 {
 
 /// How the number of runs came about from which one was chosen.
 ///
-/// `fixed` holds whatever was looked at. The `secret_` kinds are cheaper and hold only where the number
+/// Every kind charges for runs that spent no more than this one: the same noise or more, the same
+/// rates, steps and releases or fewer. A run made earlier without the declaration spent more, and has
+/// to be added: `albumen account --ledger A --ledger B`.
+///
+/// `fixed` then holds whatever was looked at. The `secret_` kinds are cheaper and hold only where the number
 /// was drawn from that distribution before the first run, is told to nobody, and only the run with the
 /// best score is released (Papernot and Steinke 2022).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "number", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TuningRuns {
-    /// So many runs, this one included; each is charged in full, as if all were released.
+    /// So many runs, this one included; each is charged as much as this one spends, as if all were
+    /// released. Declare it in the first of them.
     Fixed {
         /// Number of runs, from 1 to 1000.
         count: u32,

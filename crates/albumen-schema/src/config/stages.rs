@@ -146,10 +146,11 @@ pub struct GenerateConfig {
     /// Texts decoded together; changes no text.
     #[serde(default = "default_batch")]
     pub batch: usize,
-    /// Longest summary, in tokens.
+    /// Longest summary, in tokens. Training cuts to this length too: a change after training asks for
+    /// a new training, which is refused in the same run directory.
     #[serde(default = "default_summary_tokens")]
     pub max_summary_tokens: usize,
-    /// Longest caption, in tokens.
+    /// Longest caption, in tokens; the same holds for a change after training.
     #[serde(default = "default_caption_tokens")]
     pub max_caption_tokens: usize,
     /// Albums with more photos than this are not captioned; curation drops them.

@@ -70,7 +70,7 @@ pub struct TrainConfig {
     /// no choice by size: the corpus's size must not decide how gradients are rounded.
     #[serde(default = "default_cache")]
     pub cache_activations: bool,
-    /// Tokens processed together; bounds memory, changes no result.
+    /// Tokens processed together; bounds the memory of a step, changes no result.
     #[serde(default = "default_micro_batch")]
     pub micro_batch_tokens: usize,
     /// Least seconds between two checkpoints of a training, from which a killed run goes on; 0 for
@@ -118,7 +118,8 @@ fn default_checkpoint() -> u64 {
 #[serde(deny_unknown_fields)]
 pub struct PublicTraining {
     /// JSON lines of albums:
-    /// `{"album_id": "...", "summary": "...", "photos": [{"caption": "..."}]}`.
+    /// `{"album_id": "...", "summary": "...", "photos": [{"caption": "..."}]}`. Refused inside
+    /// `corpus.path`.
     pub path: PathBuf,
     /// What the albums are and why they are public; stands in the data card.
     pub source: String,

@@ -76,7 +76,7 @@ pub(super) fn write(
             ))),
             captions_from => captions_from(config),
             summaries_from => summaries_from(config),
-            public_training => config.train.public.as_ref().map(|p| sentence(&p.source)),
+            public_training => statement.public_training.as_ref().map(|p| sentence(&p.source)),
             base_model => release.base_model.map_or_else(|| model_name(&config.train.model), str::to_owned),
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),

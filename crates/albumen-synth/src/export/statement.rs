@@ -12,7 +12,8 @@ use crate::error::{Result, SynthError};
 /// Stands for the statement's own hash while it is taken.
 const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The statement that a ledger bears out, with no statistics, no files listed and no own hash.
+/// The statement that a ledger bears out, with no statistics, no public training, no
+/// files listed and no own hash.
 ///
 /// # Errors
 /// [`SynthError::EmptyLedger`], and [`SynthError::Accounting`] for events out of range.
@@ -48,6 +49,7 @@ pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
         adjacency: Adjacency::AddRemove,
         declared_units: header.declared_units,
         tuning,
+        public_training: None,
         events,
         statistics: Vec::new(),
         ledger_head: history.head().to_owned(),

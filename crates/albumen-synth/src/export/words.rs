@@ -53,9 +53,12 @@ pub fn tuning(statement: &PrivacyStatement) -> Option<Tuning> {
     let by_renyi = !matches!(tuning.runs, TuningRuns::Fixed { .. });
     let condition = if by_renyi {
         "This holds on condition that the publisher drew the number of runs at random before the first \
-         one, keeps it secret, and shows nothing of the runs that were not chosen."
+         one, keeps it secret, and shows nothing of the runs that were not chosen; and that all runs \
+         had the same settings of privacy: none spent more than this one."
     } else {
-        "Every run is counted as if it were published."
+        "Every run is counted as if it were published, and as having spent what this one did. This \
+         holds on condition that none of the others spent more: a run made without this declaration \
+         did, and its cost would have to be added to the epsilon stated here."
     };
     Some(Tuning {
         runs: tuning.runs.to_string(),
@@ -98,6 +101,12 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into_iter()
+    .chain(statement.public_training.as_ref().map(|_| {
+        "The albums declared public that the models learnt from first: nothing about them is \
+         protected. Were private albums among them, or were they chosen after a look at private \
+         results, the guarantee would not hold."
+            .to_owned()
+    }))
     .chain([format!(
         "The declared number of {unit}s, if it was not in truth a public number."
     )])

@@ -204,6 +204,7 @@ fn export_run(dir: &Path) -> PathBuf {
         curated: &curated,
         images: &images,
         base_model: None,
+        public_training: None,
         statistics: &dir.join("statistics"),
         ledger: &dir.join("ledger.jsonl"),
     };

@@ -1,10 +1,10 @@
 //! What a ledger or a release's privacy.json says was spent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use albumen_accounting::{Event, History, TuningRuns};
 use albumen_schema::{PrivacyStatement, Unit};
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
 
 /// The events of a file, and what they are about.
@@ -13,6 +13,47 @@ pub(super) struct Spent {
     pub(super) tuning: Option<TuningRuns>,
     pub(super) delta: f64,
     pub(super) unit: Unit,
+}
+
+/// What all the files spent together; `None` where there are none. Of several, each is charged for
+/// its own fixed number of runs; a secret number is charged by a theorem about one ledger alone.
+pub(super) fn read_all(paths: &[PathBuf], delta: Option<f64>) -> anyhow::Result<Option<Spent>> {
+    let mut spent: Vec<Spent> = paths.iter().map(|p| read(p)).collect::<Result<_, _>>()?;
+    if spent.len() < 2 {
+        return Ok(spent.pop());
+    }
+    let (unit, first) = (spent[0].unit, spent[0].delta);
+    let mut events = Vec::new();
+    for (one, path) in spent.iter().zip(paths) {
+        let path = path.display();
+        ensure!(
+            one.unit == unit,
+            "{path} is by {}, the first by {unit}\n  hint: guarantees of different units do not \
+             compose; name ledgers of one unit",
+            one.unit
+        );
+        ensure!(
+            delta.is_some() || one.delta == first,
+            "{path} has delta {:e}, the first {first:e}\n  hint: give the delta of the whole with \
+             --delta",
+            one.delta
+        );
+        let runs = match one.tuning {
+            None => 1,
+            Some(TuningRuns::Fixed { count }) => count,
+            Some(secret) => bail!(
+                "{path} declares {secret}, which holds only where nothing else of these albums is \
+                 published\n  hint: its charge cannot be composed with other ledgers here"
+            ),
+        };
+        events.extend((0..runs).flat_map(|_| one.events.iter().cloned()));
+    }
+    Ok(Some(Spent {
+        events,
+        tuning: None,
+        delta: first,
+        unit,
+    }))
 }
 
 /// Reads a ledger, chain checked, or the events that a privacy.json lists.
