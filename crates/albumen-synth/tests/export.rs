@@ -353,13 +353,14 @@ fn a_seeded_run_is_marked_everywhere() {
 }
 
 #[test]
-fn the_card_says_which_model_was_adapted() {
+fn the_card_says_which_model_was_adapted_and_on_what() {
     let dir = tempfile::tempdir().unwrap();
     let (images, ledger) = (dir.path().join("images"), dir.path().join("ledger.jsonl"));
     write_ledger(&ledger, 2.0, false);
     let curated = albums();
     draw(&curated, &images, 7).unwrap();
-    let config = config();
+    let mut config = config();
+    config.compute.device = "cuda".to_owned();
     let release = Release {
         config: &config,
         curated: &curated,
@@ -373,4 +374,5 @@ fn the_card_says_which_model_was_adapted() {
     export(&release, &out).unwrap();
     let card = text(&out.join("README.md"));
     assert!(card.contains("(owner/tiny, revision 0123abc (cc0-1.0) with LoRA adapters)"));
+    assert!(card.contains("Rounding on the graphics device"));
 }

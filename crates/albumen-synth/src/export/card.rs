@@ -67,7 +67,7 @@ pub(super) fn write(
             unit => statement.unit.to_string(),
             declared_units => words::count(statement.declared_units),
             guarantee => words::guarantee(statement),
-            not_covered => words::not_covered(statement),
+            not_covered => not_covered(statement, &config.compute.device),
             tuning => Value::from(Serde(words::tuning(statement))),
             events => Value::from(Serde(&statement.events)),
             statistics => Value::from(Serde(words::statistics(
@@ -221,4 +221,16 @@ fn limits(illustration: bool) -> Vec<&'static str> {
 /// Ends with one full stop.
 fn sentence(text: &str) -> String {
     format!("{}.", text.trim().trim_end_matches('.'))
+}
+
+fn not_covered(statement: &PrivacyStatement, device: &str) -> Vec<String> {
+    let mut points = words::not_covered(statement);
+    if device != "cpu" {
+        points.push(
+            "Rounding on the graphics device that the models were trained on: one owner's or album's \
+             presence may move another's share of a step by about a millionth."
+                .to_owned(),
+        );
+    }
+    points
 }
