@@ -1,5 +1,10 @@
 //! The command line.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "these are help texts for a terminal: a bracket in them is no link"
+)]
+
 use std::path::PathBuf;
 
 use albumen_schema::config::LoraTargets;
