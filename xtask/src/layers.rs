@@ -35,6 +35,21 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "image models are frozen and public",
     ),
     (
+        "albumen-captioner",
+        &["albumen-dp", "albumen-accounting", "albumen-corpus"],
+        "captioners are frozen and public",
+    ),
+    (
+        "albumen-diffusion",
+        &["albumen-dp", "albumen-accounting", "albumen-corpus"],
+        "text-to-image models are frozen and public",
+    ),
+    (
+        "albumen-endpoint",
+        &["albumen-dp", "albumen-accounting", "albumen-corpus"],
+        "a client knows of requests, not of albums",
+    ),
+    (
         "albumen-accounting",
         &["candle-core", "albumen-lm", "albumen-dp"],
         "the accountant stays small enough to check",

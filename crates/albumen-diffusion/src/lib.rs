@@ -1,0 +1,1 @@
+//! Text-to-image: frozen public diffusion models in the layout of diffusers.

@@ -1,0 +1,1 @@
+//! Captioner, summariser and renderer behind an OpenAI-compatible server.
