@@ -60,6 +60,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "the mechanisms know nothing of models",
     ),
     (
+        "albumen-topics",
+        &["albumen-dp", "albumen-corpus", "albumen-schema"],
+        "clusters and words know of no albums",
+    ),
+    (
         "albumen-schema",
         &["albumen-accounting", "albumen-dp", "albumen-lm"],
         "types only",
