@@ -1,0 +1,108 @@
+//! What can go wrong, with the values and what would mend it.
+
+use std::path::PathBuf;
+
+/// Every error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffusionError {
+    /// A file or directory of the checkpoint is not there.
+    #[error("{what} is missing: {} is not there\n  hint: {hint}", path.display())]
+    Missing {
+        /// What it is.
+        what: String,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What would mend it.
+        hint: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}\n  hint: check its permissions and the disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's message.
+        source: std::io::Error,
+    },
+    /// A configuration file that cannot be read or used.
+    #[error(
+        "{}: {reason}\n  hint: fetch the checkpoint again, in the directory layout of diffusers",
+        path.display()
+    )]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pipeline, model, scheduler or setting that this crate does not have.
+    #[error("{}: {what} {found:?} is not supported\n  hint: supported are {supported}", path.display())]
+    Unsupported {
+        /// The file that names it.
+        path: PathBuf,
+        /// What kind of thing it is.
+        what: &'static str,
+        /// The name found.
+        found: String,
+        /// The names that are supported.
+        supported: String,
+    },
+    /// A safetensors file that is shorter than its header says.
+    #[error(
+        "{} is cut short: {found_bytes} bytes where its header says {expected_bytes}\n  hint: fetch it again",
+        path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its length by its header.
+        expected_bytes: u64,
+        /// Its length.
+        found_bytes: u64,
+    },
+    /// A safetensors file that breaks its format.
+    #[error("{} is no valid safetensors file: {reason}\n  hint: fetch it again", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint lacks a tensor, or has it in another shape.
+    #[error(
+        "tensor {tensor} of {}: the configuration needs shape {expected}, found {found}\n  hint: \
+         config.json and weights do not belong together; fetch both again",
+        path.display()
+    )]
+    Shape {
+        /// The component's directory.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shape that the configuration asks for.
+        expected: String,
+        /// The shape in the file, or "nothing".
+        found: String,
+    },
+    /// A tokenizer that cannot be built, or refuses a text.
+    #[error(
+        "tokenizer {}: {reason}\n  hint: it must be the one that came with the checkpoint",
+        path.display()
+    )]
+    Tokenizer {
+        /// The tokenizer's file or directory.
+        path: PathBuf,
+        /// The library's message.
+        reason: String,
+    },
+    /// Settings that no picture can be drawn with.
+    #[error("{0}")]
+    Settings(String),
+    /// The device refused, or ran out of memory.
+    #[error(
+        "the device refused: {0}\n  hint: where memory is short, lower the batch or the size, or switch on attention slicing and VAE tiling"
+    )]
+    Device(#[from] candle_core::Error),
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, DiffusionError>;
