@@ -8,6 +8,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::pipeline::kind;
 use crate::settings::{LoadOptions, Settings};
+use crate::text::weight_dtype;
 use crate::unet::UnetConfig;
 use crate::vae::VaeConfig;
 
@@ -71,7 +72,7 @@ pub fn estimate(
         let store = component.store(options.dtype)?;
         let dtype = match name {
             "vae" => VaeConfig::read(&component)?.dtype(options.dtype),
-            _ => options.dtype,
+            _ => weight_dtype(&component, options),
         };
         components.push(ComponentSize {
             name: name.to_owned(),
@@ -96,6 +97,19 @@ pub fn estimate(
     })
 }
 
+/// The sequence of a transformer.
+pub(crate) struct Tokens {
+    /// Pixels to a side of a token.
+    pub(crate) side: usize,
+    /// Tokens of the text.
+    pub(crate) text: usize,
+    pub(crate) heads: usize,
+    /// Numbers a token.
+    pub(crate) width: usize,
+    /// Sequences a picture in one pass.
+    pub(crate) rows: u64,
+}
+
 /// What activations depend on.
 pub(crate) struct Activations {
     pub(crate) width: u64,
@@ -108,6 +122,27 @@ pub(crate) struct Activations {
 }
 
 impl Activations {
+    /// Bytes for a transformer and its autoencoder: the larger of the two, which never run together.
+    pub(crate) fn transformer(&self, tokens: &Tokens, vae: &VaeConfig) -> u64 {
+        let bytes = self.dtype.size_in_bytes() as u64;
+        let rows = self.batch * tokens.rows;
+        let side = tokens.side as u64;
+        let n = (self.width / side) * (self.height / side) + tokens.text as u64;
+        let heads = rows * tokens.heads as u64;
+        let heads = self.attention_slice.map_or(heads, |slice| heads.min(slice));
+        // Scores, their shares in f32, and the shares in the network's format.
+        let scores = heads * n * n * (2 * bytes + 4);
+        // The stream, its norm, queries, keys and values with their rotation in f32; a feed-forward
+        // network, four times as wide, takes less.
+        let stream = rows * n * tokens.width as u64 * (6 * bytes + 8);
+        (scores + stream).max(self.decoding(vae))
+    }
+
+    fn decoding(&self, vae: &VaeConfig) -> u64 {
+        let pictures = if self.vae_slicing { 1 } else { self.batch };
+        vae.activation_bytes(self.width * self.height, self.dtype) * pictures
+    }
+
     /// Bytes for a UNet and its autoencoder: the larger of the two, which never run together.
     pub(crate) fn unet(&self, unet: &UnetConfig, vae: &VaeConfig) -> u64 {
         let bytes = self.dtype.size_in_bytes() as u64;
@@ -130,8 +165,6 @@ impl Activations {
             }
             positions = positions.div_ceil(4);
         }
-        let pictures = if self.vae_slicing { 1 } else { self.batch };
-        let decoding = vae.activation_bytes(self.width * self.height, self.dtype) * pictures;
-        (skips + widest).max(decoding)
+        (skips + widest).max(self.decoding(vae))
     }
 }

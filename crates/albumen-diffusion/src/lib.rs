@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod clip;
+mod dit;
 mod error;
 mod estimate;
 mod layers;
@@ -13,6 +14,7 @@ pub mod noise;
 mod pipeline;
 mod scheduler;
 mod settings;
+mod text;
 mod tiles;
 mod tokens;
 mod unet;

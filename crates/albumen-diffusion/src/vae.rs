@@ -295,6 +295,11 @@ impl Vae {
         })
     }
 
+    /// Channels of a latent.
+    pub(crate) fn latent_channels(&self) -> usize {
+        self.config.latent_channels
+    }
+
     /// Pixels a side for each latent.
     pub(crate) fn factor(&self) -> usize {
         self.config.factor()

@@ -1,14 +1,19 @@
 //! Whole pipelines: text in, pictures out.
 
+mod flux;
+#[cfg(test)]
+mod golden;
 mod sd;
+mod sd3;
 mod sdxl;
+mod z_image;
 
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Component};
 use crate::error::{DiffusionError, Result};
 use crate::estimate::Activations;
 use crate::scheduler::Solver;
@@ -19,6 +24,14 @@ use crate::vae::to_pictures;
 pub(crate) trait Pipeline: Send + Sync {
     /// What widths and heights must be multiples of, in pixels.
     fn multiple(&self) -> u32;
+
+    /// Fails where the pipeline cannot draw with settings that are sound in themselves.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Settings`].
+    fn check(&self, _settings: &Settings) -> Result<()> {
+        Ok(())
+    }
 
     /// The latents of a batch after the last step, (b, c, h, w) in f32; the settings have been
     /// checked.
@@ -62,6 +75,33 @@ pub(crate) const KINDS: &[Kind] = &[
         networks: &["text_encoder", "text_encoder_2", "unet", "vae"],
         load: sdxl::load,
         activations: sdxl::activations,
+    },
+    Kind {
+        class: "StableDiffusion3Pipeline",
+        models: "Stable Diffusion 3 and 3.5",
+        networks: &[
+            "text_encoder",
+            "text_encoder_2",
+            "text_encoder_3",
+            "transformer",
+            "vae",
+        ],
+        load: sd3::load,
+        activations: sd3::activations,
+    },
+    Kind {
+        class: "FluxPipeline",
+        models: "Flux.1 dev and schnell",
+        networks: &["text_encoder", "text_encoder_2", "transformer", "vae"],
+        load: flux::load,
+        activations: flux::activations,
+    },
+    Kind {
+        class: "ZImagePipeline",
+        models: "Z-Image, Z-Image-Turbo",
+        networks: &["text_encoder", "transformer", "vae"],
+        load: z_image::load,
+        activations: z_image::activations,
     },
 ];
 
@@ -125,7 +165,8 @@ impl TextToImage {
     /// # Errors
     /// [`DiffusionError::Settings`].
     pub fn check(&self, settings: &Settings) -> Result<()> {
-        settings.check(self.pipeline.multiple())
+        settings.check(self.pipeline.multiple())?;
+        self.pipeline.check(settings)
     }
 
     /// Draws one picture a request.
@@ -149,6 +190,28 @@ impl TextToImage {
         }
         Ok(pictures)
     }
+}
+
+/// Fails where settings choose a scheduler for a model of rectified flow.
+fn own_scheduler(settings: &Settings) -> Result<()> {
+    match settings.scheduler {
+        None => Ok(()),
+        Some(kind) => Err(DiffusionError::Settings(format!(
+            "this model cannot be drawn with the scheduler {kind}\n  hint: leave `scheduler` out: it \
+             is drawn with its own, flow-match Euler"
+        ))),
+    }
+}
+
+/// Fails where `key` of a component's configuration is not the width that another component has.
+fn width_fits(component: &Component, key: &str, expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(DiffusionError::Config {
+        path: component.file().into(),
+        reason: format!("{key} is {expected} where the pipeline's other components give {found}"),
+    })
 }
 
 /// Initial noise of a batch: (b, c, h, w) of unit variance, f32.

@@ -7,6 +7,7 @@ mod config;
 mod ddim;
 mod dpm;
 mod euler;
+pub(crate) mod flow_match;
 mod levels;
 mod pndm;
 mod unipc;

@@ -20,7 +20,7 @@ use crate::noise::Noise;
 use crate::settings::{Request, Settings};
 
 /// The directory of a golden pipeline.
-fn golden(name: &str) -> PathBuf {
+pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
@@ -32,7 +32,7 @@ fn reference(name: &str) -> HashMap<String, Tensor> {
 }
 
 /// The largest difference as a share of the largest number that was expected.
-fn difference(found: &Tensor, expected: &Tensor) -> f64 {
+pub(crate) fn difference(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.dims(), expected.dims());
     let numbers = |t: &Tensor| {
         t.to_dtype(DType::F64)
@@ -56,7 +56,7 @@ fn difference(found: &Tensor, expected: &Tensor) -> f64 {
 }
 
 /// A copy of a golden pipeline that a test may damage.
-fn copy(name: &str) -> tempfile::TempDir {
+pub(crate) fn copy(name: &str) -> tempfile::TempDir {
     fn walk(from: &Path, to: &Path) {
         std::fs::create_dir_all(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
