@@ -50,6 +50,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "a client knows of requests, not of albums",
     ),
     (
+        "albumen-models",
+        &["candle-core", "albumen-schema", "albumen-dp"],
+        "finding a model loads none, and knows nothing of albums",
+    ),
+    (
         "albumen-accounting",
         &["candle-core", "albumen-lm", "albumen-dp"],
         "the accountant stays small enough to check",

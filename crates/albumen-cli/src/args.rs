@@ -55,7 +55,7 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Fetch or list the public models, word lists and pictures
     Assets(AssetsArgs),
-    /// List, fetch or inspect language models
+    /// List, fetch or inspect models of every kind
     Models(ModelsArgs),
     /// Make a data set to try things on
     Dataset(DatasetArgs),
@@ -209,7 +209,7 @@ pub struct ModelsArgs {
     pub action: ModelsAction,
 }
 
-/// What to do with language models.
+/// What to do with models.
 #[derive(Debug, Subcommand)]
 pub enum ModelsAction {
     /// List the models that come as assets, the supported architectures and this build's devices
@@ -222,8 +222,14 @@ pub enum ModelsAction {
     Fetch {
         /// asset:NAME or hub:OWNER/NAME[@REVISION]
         name: String,
+        /// Prefer the fp16 variant of its weights, where there is one
+        #[arg(long)]
+        half: bool,
+        /// Print one JSON object on stdout
+        #[arg(long)]
+        json: bool,
     },
-    /// Say what a checkpoint is, whether it can be trained, and what that takes
+    /// Say what a model is and what it takes; of a language model, whether it can be trained
     Inspect(ModelsInspectArgs),
 }
 
@@ -232,6 +238,9 @@ pub enum ModelsAction {
 pub struct ModelsInspectArgs {
     /// A GGUF file, a directory, or a model's name (asset:, path: or hub:)
     pub model: String,
+    /// Prefer the fp16 variant of its weights, where there is one
+    #[arg(long)]
+    pub half: bool,
     /// Rank of the adapters to count
     #[arg(long, default_value_t = 8)]
     pub rank: usize,

@@ -219,24 +219,6 @@ pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// A fingerprint of what lies at `path`: names, sizes and times, no contents.
-///
-/// Enough to see that an input changed between two runs, and quick on large folders.
-pub(crate) fn fingerprint(path: &Path) -> anyhow::Result<String> {
-    let mut hasher = Sha256::new();
-    for entry in WalkDir::new(path).sort_by_file_name() {
-        let entry = entry?;
-        let meta = entry.metadata()?;
-        if meta.is_file() {
-            let modified = meta.modified()?.duration_since(std::time::UNIX_EPOCH);
-            let nanoseconds = modified.map_or(0, |d| d.as_nanos());
-            hasher.update(entry.path().as_os_str().as_encoded_bytes());
-            hasher.update(format!("\0{}\0{nanoseconds}\n", meta.len()));
-        }
-    }
-    Ok(format!("{:x}", hasher.finalize()))
-}
-
 /// The manifest at `path`, if it reads.
 pub(crate) fn read_manifest(path: &Path) -> Option<StageManifest> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()

@@ -263,8 +263,8 @@ impl Runner {
             _ => None,
         };
         if let Some(name) = model {
-            let hash = self.models.language_model_fingerprint(name)?;
-            inputs.insert("model".to_owned(), hash);
+            let found = self.models.find(name)?;
+            inputs.insert("model".to_owned(), found.fingerprint);
         }
         if stage == Stage::Ingest {
             let path = &self.config.corpus.path;
@@ -274,7 +274,8 @@ impl Runner {
                  by `albumen dataset quickstart --out datasets/quickstart`",
                 path.display()
             );
-            inputs.insert("corpus".to_owned(), run_dir::fingerprint(path)?);
+            let hash = albumen_models::fingerprint(path)?;
+            inputs.insert("corpus".to_owned(), hash);
         }
         if let (Stage::TrainPublic, Some(public)) = (stage, &self.config.train.public) {
             let hash = run_dir::hash_file(&public.path)?;

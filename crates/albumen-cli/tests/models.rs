@@ -5,8 +5,10 @@
     reason = "a helper of tests fails by panicking"
 )]
 
-#[path = "../../albumen-lm/tests/common/hub_server.rs"]
+#[path = "../../albumen-models/tests/common/hub_server.rs"]
 mod hub_server;
+#[path = "../../albumen-models/tests/common/mod.rs"]
+mod tiny;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -211,7 +213,7 @@ fn a_broken_checkpoint_is_described_or_refused() {
     assert_eq!(code, 1);
     for word in [
         "FalconForCausalLM",
-        "supported are LlamaForCausalLM",
+        "language model: LlamaForCausalLM",
         "Gemma3ForCausalLM",
     ] {
         assert!(stderr.contains(word), "{stderr}");
@@ -234,16 +236,89 @@ fn a_broken_checkpoint_is_described_or_refused() {
 }
 
 #[test]
+fn models_of_other_kinds_are_described_and_sent_to_their_stage() {
+    let dir = tempfile::tempdir().unwrap();
+    let tensor = |part: &str| tiny::safetensors(&[(part, "F16", &[4, 5])]);
+    let mut files = tiny::Files::new();
+    let index = json!({
+        "_class_name": "FluxPipeline", "scheduler": ["diffusers", "FlowMatchEuler"],
+        "transformer": ["diffusers", "FluxTransformer2DModel"], "vae": ["diffusers", "AutoencoderKL"],
+    });
+    files.insert("model_index.json".into(), index.to_string().into());
+    files.insert(
+        "transformer/diffusion_pytorch_model.safetensors".into(),
+        tensor("t"),
+    );
+    files.insert(
+        "vae/diffusion_pytorch_model.safetensors".into(),
+        tensor("v"),
+    );
+    tiny::write(&dir.path().join("flux"), &files);
+    let found = read_json(dir.path(), &["models", "inspect", "path:flux", "--json"]);
+    assert_eq!(found["kind"], "text_to_image");
+    assert_eq!(found["architecture"], "FluxPipeline");
+    assert_eq!(found["parameter_count"], 40);
+    assert_eq!(found["parts"][0]["class"], "FluxTransformer2DModel");
+    assert_eq!(found["half_bytes"], 80);
+    let (code, stdout, _) = albumen(dir.path(), &["models", "inspect", "flux"], &[]);
+    assert_eq!(code, 0);
+    for word in [
+        "text-to-image",
+        "FluxPipeline",
+        "20 parameters",
+        "F16",
+        "AutoencoderKL",
+    ] {
+        assert!(stdout.contains(word), "{word}: {stdout}");
+    }
+
+    write_run(dir.path(), "path:flux");
+    let (code, _, stderr) = albumen(dir.path(), &["run", "c.toml"], &[]);
+    assert_eq!(code, 1);
+    for word in [
+        "needs a language model",
+        "is a text-to-image model (FluxPipeline)",
+        "did you mean",
+    ] {
+        assert!(stderr.contains(word), "{word}: {stderr}");
+    }
+
+    let vae = dir
+        .path()
+        .join("flux/vae/diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&vae).unwrap();
+    fs::write(&vae, &bytes[..bytes.len() - 1]).unwrap();
+    let (code, _, stderr) = albumen(dir.path(), &["models", "inspect", "flux"], &[]);
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("vae") && stderr.contains("cut short"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn list_names_models_families_and_devices() {
     let dir = tempfile::tempdir().unwrap();
     let found = read_json(dir.path(), &["models", "list", "--json"]);
     assert_eq!(found["models"][0]["name"], "asset:smollm2-135m-instruct");
     assert_eq!(found["models"][0]["licence"], "Apache-2.0");
-    assert_eq!(found["architectures"].as_array().unwrap().len(), 6);
+    assert_eq!(found["models"][0]["kind"], "language");
+    assert_eq!(found["models"][1]["kind"], "tagger");
+    let language = found["architectures"]["language"].as_array().unwrap();
+    assert_eq!(language[0]["class"], "LlamaForCausalLM");
+    let pictures = found["architectures"]["text_to_image"].to_string();
+    assert!(pictures.contains("FluxPipeline"), "{pictures}");
     assert_eq!(found["devices"][0], "cpu");
     let (code, stdout, _) = albumen(dir.path(), &["models", "list"], &[]);
     assert_eq!(code, 0);
-    assert!(stdout.contains("Qwen3ForCausalLM"), "{stdout}");
+    for word in [
+        "Qwen3ForCausalLM",
+        "captioner",
+        "StableDiffusionXLPipeline",
+        "nanodet",
+    ] {
+        assert!(stdout.contains(word), "{stdout}");
+    }
 }
 
 #[test]
@@ -264,7 +339,7 @@ fn an_asset_that_is_not_the_pinned_one_is_refused() {
     for word in ["15 bytes", "SHA-256", "b179c9523d0e", "models fetch"] {
         assert!(stderr.contains(word), "{stderr}");
     }
-    let args = ["models", "inspect", "asset:nanodet"];
+    let args = ["models", "inspect", "asset:naughty-words"];
     let (code, _, stderr) = albumen(dir.path(), &args, &[]);
     assert_eq!(code, 1);
     assert!(
@@ -327,6 +402,7 @@ fn what_the_hub_does_not_give_is_said() {
         ("hub:owner/tiny@v9", &online, "the revision \"v9\""),
         ("hub:owner/tiny", &nobody, "and the network"),
         ("hub:tiny", &online, "write hub:OWNER/NAME"),
+        ("endpoint:http://h/v1", &online, "has no files here"),
         ("hub:owner/tiny/some.gguf", &online, "it has no some.gguf"),
         ("mistral", &online, "names no model"),
         ("zip:mistral", &online, "names no model"),

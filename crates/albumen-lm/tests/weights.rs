@@ -113,6 +113,64 @@ fn every_family_loads_with_its_features() {
     );
 }
 
+/// Gemma 3 from 4B on is one part of a model that sees pictures, under another prefix in each version of
+/// transformers.
+#[test]
+fn the_text_part_of_a_multimodal_gemma_is_that_model() {
+    let plain = load(&golden("gemma3")).unwrap();
+    let bytes = std::fs::read(golden("gemma3").join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let config = std::fs::read_to_string(golden("gemma3").join("config.json")).unwrap();
+    let mut text: serde_json::Value = serde_json::from_str(&config).unwrap();
+    text.as_object_mut().unwrap().remove("architectures");
+    for prefix in ["language_model.model.", "model.language_model."] {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = serde_json::json!({
+            "architectures": ["Gemma3ForConditionalGeneration"],
+            "model_type": "gemma3",
+            "text_config": text,
+            "vision_config": {"hidden_size": 1152, "model_type": "siglip_vision_model"},
+        });
+        std::fs::write(folder.path().join("config.json"), whole.to_string()).unwrap();
+        let renamed = tensors.iter().map(|(name, view)| {
+            let rest = name.strip_prefix("model.").unwrap();
+            (format!("{prefix}{rest}"), view)
+        });
+        let vision = tensors.tensor("model.norm.weight").unwrap();
+        let vision = [("vision_tower.norm.weight".to_owned(), vision)];
+        let all = safetensors::serialize(renamed.chain(vision), None).unwrap();
+        std::fs::write(folder.path().join("model.safetensors"), all).unwrap();
+        let part = load(folder.path()).unwrap();
+        assert_eq!(part.config, plain.config);
+        assert_eq!(part.embedding, plain.embedding);
+        for (a, b) in part.layers.iter().zip(&plain.layers) {
+            assert_eq!(vectors(a), vectors(b), "{prefix}");
+        }
+    }
+}
+
+#[test]
+fn what_a_published_gemma_leaves_out_is_filled_in() {
+    // The text part as the 4B checkpoint states it, with transformers' defaults for the rest.
+    let folder = tempfile::tempdir().unwrap();
+    let config = r#"{"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3",
+        "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
+        "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+        "sliding_window": 1024}}"#;
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    std::fs::copy(
+        golden("gemma3").join("model.safetensors"),
+        folder.path().join("model.safetensors"),
+    )
+    .unwrap();
+    let config = albumen_lm::weights::read_config(folder.path()).unwrap();
+    // transformers 5.24.0 counts as many parameters of Gemma3ForCausalLM at this shape.
+    assert_eq!(config.parameter_count(), 3_880_263_168);
+    assert_eq!(config.attention[5].window, None);
+    assert_eq!(config.attention[4].window, Some(1024));
+    assert_eq!((config.head_dim, config.max_position), (256, 131_072));
+}
+
 #[test]
 fn gguf_and_safetensors_hold_the_same_model() {
     for name in ["llama", "gemma2", "gemma3"] {

@@ -45,7 +45,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Outcome {
 
 /// Trained parameters of one model, from its checkpoint's headers.
 fn adapter_parameters(config: &Config) -> anyhow::Result<usize> {
-    let path = Models::new()?.find(&config.train.model)?.path;
-    let model = read_config(&path)?;
+    let found = Models::new()?.find(&config.train.model)?;
+    let model = read_config(found.path()?)?;
     Ok(LoraLayout::new(&model, &lora_config(&config.train))?.len())
 }

@@ -1,7 +1,7 @@
 //! `config.json` of Hugging Face transformers, versions 4 and 5.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Activation, Family, LayerAttention, ModelConfig, Rope, RopeScaling};
 
@@ -55,13 +55,39 @@ struct Raw {
 
 /// Reads the text of a `config.json`.
 pub(crate) fn from_json(text: &str) -> Result<ModelConfig, ConfigError> {
-    let value: Value = serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+    if value["architectures"][0] == MULTIMODAL {
+        value = text_part(value)?;
+    }
     // The architecture first: another one's file may well lack the keys of `Raw`.
     let family = family(&value)?;
     let raw: Raw = serde_json::from_value(value).map_err(|e| e.to_string())?;
     let config = raw.resolve(family)?;
     config.check()?;
     Ok(config)
+}
+
+/// Gemma 3 from 4B on, which also sees pictures: its text part is a Gemma 3 like any other.
+const MULTIMODAL: &str = "Gemma3ForConditionalGeneration";
+
+/// The configuration of the text part. Published checkpoints leave out what is as in transformers'
+/// `Gemma3TextConfig`, and these keys have no default of the family's in `Raw`.
+fn text_part(mut whole: Value) -> Result<Value, String> {
+    let Value::Object(mut text) = whole["text_config"].take() else {
+        return Err("it has no table text_config".into());
+    };
+    text.remove("architectures");
+    for (key, default) in [
+        ("model_type", json!("gemma3_text")),
+        ("vocab_size", json!(262_208)),
+        ("num_attention_heads", json!(8)),
+        ("num_key_value_heads", json!(4)),
+        ("max_position_embeddings", json!(131_072)),
+    ] {
+        text.entry(key).or_insert(default);
+    }
+    Ok(Value::Object(text))
 }
 
 fn family(value: &Value) -> Result<Family, ConfigError> {

@@ -104,15 +104,9 @@ pub enum LoadError {
         /// The formats that can be read.
         supported: &'static str,
     },
-    /// A model that the hub does not give.
-    #[cfg(feature = "hub")]
-    #[error("hub model {model}: {reason}")]
-    Hub {
-        /// `OWNER/NAME`.
-        model: String,
-        /// What is wrong, and what would mend it.
-        reason: String,
-    },
+    /// What else can be wrong with a model's files.
+    #[error(transparent)]
+    Files(albumen_models::Error),
     /// The checkpoint's tokenizer is absent or cannot be built.
     #[error("{path}: {reason}")]
     Tokenizer {
@@ -121,6 +115,27 @@ pub enum LoadError {
         /// What is wrong, and what would mend it.
         reason: String,
     },
+}
+
+impl From<albumen_models::Error> for LoadError {
+    fn from(error: albumen_models::Error) -> Self {
+        use albumen_models::Error as Files;
+        match error {
+            Files::Io { path, source } => Self::Io { path, source },
+            Files::MissingFile { path, file } => Self::MissingFile { path, file },
+            Files::Malformed { path, reason } => Self::Malformed { path, reason },
+            Files::Truncated {
+                path,
+                expected_bytes,
+                found_bytes,
+            } => Self::Truncated {
+                path,
+                expected_bytes,
+                found_bytes,
+            },
+            other => Self::Files(other),
+        }
+    }
 }
 
 impl LoadError {

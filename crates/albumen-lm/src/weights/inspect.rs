@@ -31,8 +31,6 @@ pub struct Inspection {
     pub unused_tensors: Vec<String>,
     /// The tokenizer; `None` where it cannot be read, for a reason among `obstacles`.
     pub tokenizer: Option<TokenizerFacts>,
-    /// What the checkpoint's own card says.
-    pub licence: Option<String>,
     /// Memory of the frozen weights in f32.
     pub f32_bytes: u64,
     /// Whether the engine can train adapters on it.
@@ -105,7 +103,6 @@ pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
         parameter_count,
         dtypes,
         tokenizer,
-        licence: super::licence(path),
         unused_tensors,
         f32_bytes: 4 * parameter_count as u64,
         trainable: obstacles.is_empty(),

@@ -5,10 +5,7 @@
 
 mod error;
 pub(crate) mod gguf;
-#[cfg(feature = "hub")]
-mod hub;
 mod inspect;
-mod licence;
 mod names;
 mod safetensors;
 mod source;
@@ -25,10 +22,7 @@ use safetensors::Directory;
 use source::Source;
 
 pub use error::LoadError;
-#[cfg(feature = "hub")]
-pub use hub::{Hub, HubModel};
 pub use inspect::{Inspection, TokenizerFacts, inspect};
-pub use licence::licence;
 
 /// A whole model. Matrices are row-major (out, in): `y = x W^T`. Norm weights are the factors that
 /// multiply the normalised vector (Gemma's checkpoints store the factor less one; the loader adds it).

@@ -1,0 +1,30 @@
+//! One way to name a model, whatever it is for: `asset:`, `path:`, `hub:` or `endpoint:`.
+//!
+//! [`Name`] is the text of a configuration, [`Found`] what lies behind it: where it is, what it is
+//! ([`Kind`] and architecture, read from `config.json`, `model_index.json` or a GGUF header), its
+//! licence and revision. Nothing here loads a weight; [`Header`] reads what a safetensors file says of
+//! itself.
+
+pub mod detect;
+pub mod error;
+mod found;
+mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
+pub mod inspect;
+pub mod kind;
+pub mod layout;
+mod name;
+pub mod safetensors;
+
+pub use detect::detect;
+pub use error::Error;
+pub use found::{Found, Place, find_endpoint, find_path, fingerprint, licence};
+#[cfg(feature = "hub")]
+pub use hub::Hub;
+pub use kind::{Architecture, Kind};
+pub use name::{HubModel, Name};
+pub use safetensors::Header;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
