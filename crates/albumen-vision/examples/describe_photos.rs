@@ -1,53 +1,72 @@
-//! Prints the tagger's sentence, its tags and its detections for each photo of a folder:
-//! `cargo run --release -p albumen-vision --example describe_photos -- ASSETS FOLDER`
-//! where ASSETS holds efficientnet-lite0/ and nanodet/.
+//! Prints each photo's sentence by the tagger alone and with the detector beside it, and how long
+//! either takes:
+//! `cargo run --release -p albumen-vision --example describe_photos -- ASSETS FOLDER [EVERY START]`
+//! where ASSETS holds efficientnet-lite0/ and nanodet/. Of the photos in the order of their names,
+//! every EVERYth from START on is taken (all where not given), at most 30. With `VERBOSE` set, tags
+//! and detections follow each photo.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use albumen_vision::describe::describe;
+use albumen_vision::describe::{THRESHOLD, describe};
 use albumen_vision::facts::Facts;
 use albumen_vision::{Detector, Tagger};
 
+/// Most photos that are taken.
+const MOST: usize = 30;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [assets, folder] = &arguments[..] else {
-        return Err("usage: describe_photos ASSETS FOLDER".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let usage = "usage: describe_photos ASSETS FOLDER [EVERY START]";
+    let (assets, folder, every, start) = match &arguments[..] {
+        [assets, folder] => (assets, folder, 1, 0),
+        [assets, folder, every, start] => (assets, folder, every.parse()?, start.parse()?),
+        _ => return Err(usage.into()),
     };
+    let (assets, verbose) = (PathBuf::from(assets), std::env::var_os("VERBOSE").is_some());
     let tagger = Tagger::load(&assets.join("efficientnet-lite0/efficientnet-lite0-57934424.pth"))?;
     let detector = Detector::load(&assets.join("nanodet"))?;
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
         .map(|e| e.map(|e| e.path()))
         .collect::<Result<_, _>>()?;
     paths.sort();
-    let started = Instant::now();
-    for batch in paths.chunks(16) {
-        let images: Vec<_> = batch
-            .iter()
-            .map(|path| Ok(image::open(path)?.to_rgb8()))
-            .collect::<Result<_, image::ImageError>>()?;
-        let tags = tagger.tags(&images)?;
-        let detections = detector.detect(&images, 0.25)?;
-        for (i, path) in batch.iter().enumerate() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let sentence = describe(&Facts::of(&images[i])?, &tags[i], &detections[i]);
-            println!("{name}\t{sentence}");
-            let tags = tags[i]
-                .iter()
-                .take(5)
-                .map(|t| format!("{} {:.2}", t.noun, t.probability));
+    let (mut alone, mut beside) = (Duration::ZERO, Duration::ZERO);
+    let chosen: Vec<_> = (paths.iter().skip(start).step_by(every))
+        .take(MOST)
+        .collect();
+    for path in &chosen {
+        let image = image::open(path)?.to_rgb8();
+        let started = Instant::now();
+        let tags = tagger.tags(std::slice::from_ref(&image))?.remove(0);
+        let facts = Facts::of(&image)?;
+        let before = describe(&facts, &tags, &[]);
+        alone += started.elapsed();
+        let started = Instant::now();
+        let found = detector
+            .detect(std::slice::from_ref(&image), THRESHOLD)?
+            .remove(0);
+        let after = describe(&facts, &tags, &found);
+        beside += started.elapsed();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        println!("{name}\t{before}\t{after}");
+        if verbose {
+            let tags = (tags.iter().take(6)).map(|t| {
+                let broad = format!("{} {:.2}", t.broad, t.broad_probability);
+                format!("{} {:.2} ({broad})", t.noun, t.probability)
+            });
             println!("\t{}", tags.collect::<Vec<_>>().join(", "));
-            let found = detections[i].iter().take(8);
-            let found = found.map(|d| format!("{} {:.2} ({:.2})", d.noun(), d.score, d.area()));
+            let found = found.iter().take(12);
+            let found = found.map(|d| format!("{} {:.2} ({:.3})", d.noun(), d.score, d.area()));
             println!("\t{}", found.collect::<Vec<_>>().join(", "));
         }
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let each = |time: Duration| time.as_secs_f64() / chosen.len().max(1) as f64;
     println!(
-        "{} photos, {:.3} s a photo",
-        paths.len(),
-        seconds / paths.len().max(1) as f64
+        "{} photos: {:.3} s a photo by the tagger alone, {:.3} s with the detector",
+        chosen.len(),
+        each(alone),
+        each(alone + beside)
     );
     Ok(())
 }

@@ -14,7 +14,7 @@ mod subject;
 mod words;
 
 /// Detections below this score are not looked at.
-const THRESHOLD: f32 = 0.4;
+pub const THRESHOLD: f32 = 0.4;
 
 /// The embedded tagger: nouns, detections and facts of a photo in one sentence.
 pub struct Describer {
