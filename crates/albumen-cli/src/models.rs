@@ -12,6 +12,7 @@ use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{AnyLm, Device, Precision, Weights};
 use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
 use albumen_schema::config::{ComputeConfig, ComputePrecision};
+use albumen_schema::{Config, ModelStatement, ModelUse};
 use anyhow::{Context, bail, ensure};
 
 /// A language model in memory.
@@ -128,8 +129,23 @@ impl Models {
         Ok(model)
     }
 
+    /// Every public model that a release of this configuration is made with.
+    pub(crate) fn statements(&self, config: &Config) -> anyhow::Result<Vec<ModelStatement>> {
+        used(config)
+            .map(|(used_for, name)| {
+                let found = self.find(name)?;
+                Ok(ModelStatement {
+                    used_for,
+                    name: found.name,
+                    revision: found.revision,
+                    licence: found.licence,
+                })
+            })
+            .collect()
+    }
+
     /// Fails where a model or device that the configuration names is not there.
-    pub(crate) fn check(&self, config: &albumen_schema::Config) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, config: &Config) -> anyhow::Result<()> {
         let device = device(&config.compute)?;
         device.check()?;
         ensure!(
@@ -154,12 +170,26 @@ impl Models {
     }
 }
 
+/// Every model of a configuration, with the names of the assets that no key names.
+fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
+    let tagger = config.caption.model == "asset:efficientnet-lite0";
+    let objects = tagger.then_some((ModelUse::Objects, "asset:nanodet"));
+    [
+        (ModelUse::Captions, config.caption.model.as_str()),
+        (ModelUse::Summaries, config.summarize.model.as_str()),
+        (ModelUse::LanguageModel, config.train.model.as_str()),
+        (ModelUse::TextVectors, "asset:all-minilm-l6-v2"),
+    ]
+    .into_iter()
+    .chain(objects)
+}
+
 /// Tokens of the fixed words around summary and caption, with room to spare.
 const FIXED_WORDS: usize = 64;
 
 /// Fails where the longest text that training may cut to does not fit the model: found before any
 /// private text is read, so that no failure can depend on one.
-fn check_lengths(config: &albumen_schema::Config, model: &Path) -> anyhow::Result<()> {
+fn check_lengths(config: &Config, model: &Path) -> anyhow::Result<()> {
     let limits = &config.generate;
     let longest = limits.max_summary_tokens + limits.max_caption_tokens + FIXED_WORDS;
     let room = albumen_lm::weights::read_config(model)?.max_position;

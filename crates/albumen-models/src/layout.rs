@@ -80,10 +80,12 @@ pub(crate) fn candidates(half: bool) -> Vec<Candidate> {
             Candidate::Index(format!("{stem}.safetensors.index.json")),
         ]
     };
+    // diffusers has written the variant's index under either name.
     let variant = |stem: &str| {
         [
             Candidate::Single(format!("{stem}.{FP16}.safetensors")),
             Candidate::Index(format!("{stem}.safetensors.index.{FP16}.json")),
+            Candidate::Index(format!("{stem}.{FP16}.safetensors.index.json")),
         ]
     };
     let mut all: Vec<_> = STEMS.iter().flat_map(|s| whole(s)).collect();

@@ -13,6 +13,7 @@ mod gguf;
 mod hub;
 pub mod inspect;
 pub mod kind;
+mod known;
 pub mod layout;
 mod name;
 pub mod safetensors;
@@ -23,6 +24,7 @@ pub use found::{Found, Place, find_endpoint, find_path, fingerprint, licence};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
 pub use kind::{Architecture, Kind};
+pub use known::Known;
 pub use name::{HubModel, Name};
 pub use safetensors::Header;
 

@@ -13,8 +13,8 @@ mod synthetic;
 pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
 pub use config::{Config, ConfigError};
 pub use manifest::{
-    Adjacency, LedgeredEvent, PrivacyStatement, PublicTrainingStatement, StageManifest, TOOL,
-    TuningStatement,
+    Adjacency, LedgeredEvent, ModelStatement, ModelUse, PrivacyStatement, PublicTrainingStatement,
+    StageManifest, TOOL, TuningStatement,
 };
 pub use statistic::{NoisyCounts, Statistic};
 pub use synthetic::{Curated, Reason, SyntheticAlbum, Verdict};

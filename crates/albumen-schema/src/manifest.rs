@@ -68,6 +68,55 @@ pub struct PublicTrainingStatement {
     pub sha256: String,
 }
 
+/// What a public model of a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelUse {
+    /// Captions of the private photos.
+    Captions,
+    /// People, animals and objects on the private photos, beside a tagger's words.
+    Objects,
+    /// Summaries of the private albums.
+    Summaries,
+    /// The language model that was adapted.
+    LanguageModel,
+    /// Vectors of the synthetic texts, by which they are curated and illustrated.
+    TextVectors,
+    /// Pictures of the synthetic captions.
+    Pictures,
+}
+
+impl ModelUse {
+    /// For the data card.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Captions => "captions of the private photos",
+            Self::Objects => "objects on the private photos",
+            Self::Summaries => "summaries of the private albums",
+            Self::LanguageModel => "the two language models, before their training",
+            Self::TextVectors => "comparing synthetic texts",
+            Self::Pictures => "pictures",
+        }
+    }
+}
+
+/// A public model that a release was made with. No ledger bears this out: it is what the run found
+/// behind the configuration's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelStatement {
+    /// What it was used for.
+    pub used_for: ModelUse,
+    /// Its public name: no path or address of the machine that it lay on.
+    pub name: String,
+    /// The version that is pinned or was fetched, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Its licence as its own card or the asset's pin states it, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
 /// `privacy.json`: the guarantee of a release and what it rests on.
 ///
 /// Nothing in it is signed: it tells damage from a whole release, not who made it.
@@ -95,6 +144,9 @@ pub struct PrivacyStatement {
     /// ledger bears this out: it is what the configuration declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_training: Option<PublicTrainingStatement>,
+    /// The public models that the release was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelStatement>,
     /// Every mechanism that ran.
     pub events: Vec<LedgeredEvent>,
     /// Statistics of the private albums that were released, each paid for by one of the events.

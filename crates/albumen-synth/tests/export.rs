@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use albumen_accounting::{Event, account};
-use albumen_schema::{PrivacyStatement, Reason, Unit};
+use albumen_schema::{ModelStatement, ModelUse, PrivacyStatement, Reason, Unit};
 use albumen_synth::SynthError;
 use albumen_synth::export::{Release, export};
 use albumen_synth::verify::verify;
@@ -202,7 +202,7 @@ fn a_statistic_that_was_not_paid_for_is_not_exported() {
         config: &config,
         curated: &curated,
         images: &dir.path().join("images"),
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: &dir.path().join("statistics"),
         ledger: &dir.path().join("ledger.jsonl"),
@@ -233,7 +233,7 @@ fn try_export(
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
@@ -293,7 +293,7 @@ fn an_incomplete_run_is_not_exported() {
             config: &config,
             curated,
             images: &images,
-            base_model: None,
+            models: &[],
             public_training: None,
             statistics: dir.path(),
             ledger: &ledger,
@@ -340,7 +340,7 @@ fn a_seeded_run_is_marked_everywhere() {
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
@@ -365,7 +365,20 @@ fn the_card_says_which_model_was_adapted_and_on_what() {
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: Some("owner/tiny, revision 0123abc (cc0-1.0)"),
+        models: &[
+            ModelStatement {
+                used_for: ModelUse::LanguageModel,
+                name: "owner/tiny".into(),
+                revision: Some("0123abc".into()),
+                licence: Some("cc0-1.0".into()),
+            },
+            ModelStatement {
+                used_for: ModelUse::Captions,
+                name: "my|tagger".into(),
+                revision: None,
+                licence: None,
+            },
+        ],
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
@@ -373,6 +386,19 @@ fn the_card_says_which_model_was_adapted_and_on_what() {
     let out = dir.path().join("release");
     export(&release, &out).unwrap();
     let card = text(&out.join("README.md"));
-    assert!(card.contains("(owner/tiny, revision 0123abc (cc0-1.0) with LoRA adapters)"));
+    assert!(card.contains("(owner/tiny (cc0-1.0) with LoRA adapters)"));
+    for row in [
+        "| the two language models, before their training | owner/tiny | 0123abc | cc0-1.0 |",
+        "| captions of the private photos | my\\|tagger | not stated | not stated |",
+    ] {
+        assert!(card.contains(row), "{card}");
+    }
+    let statement: serde_json::Value =
+        serde_json::from_str(&text(&out.join("privacy.json"))).unwrap();
+    let listed = &statement["models"];
+    assert_eq!(listed[0]["used_for"], "language_model");
+    assert_eq!(listed[0]["revision"], "0123abc");
+    assert_eq!(listed[1]["revision"], serde_json::Value::Null);
+    assert_eq!(verify(&out).unwrap().differences, Vec::<String>::new());
     assert!(card.contains("Rounding on the graphics device"));
 }

@@ -53,7 +53,7 @@ fn release_with(dir: &Path, seeded: bool, change: impl FnOnce(&mut Config)) -> P
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: dir,
         ledger: &ledger,

@@ -51,7 +51,7 @@ fn release(
         config: &config,
         curated: &curated,
         images: &dir.join("images"),
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: dir,
         ledger: &path,

@@ -317,7 +317,7 @@ fn public_albums_that_were_learnt_from_are_named_everywhere() {
         config: &config,
         curated: &curated,
         images: &dir.path().join("images"),
-        base_model: None,
+        models: &[],
         public_training: Some(&public),
         statistics: dir.path(),
         ledger: &dir.path().join("ledger.jsonl"),

@@ -162,13 +162,13 @@ impl Runner {
         let progress = Progress::start("export");
         self.adapters()?;
         let curated = self.curated()?;
-        let base_model = self.models.find(&self.config.train.model)?;
+        let models = self.models.statements(&self.config)?;
         let statement = export(
             &Release {
                 config: &self.config,
                 curated: &curated,
                 images: &self.output(Stage::Render),
-                base_model: Some(&base_model.describe()),
+                models: &models,
                 public_training: self.public_training()?.as_ref(),
                 statistics: &self.output(Stage::Statistics),
                 ledger: &self.dir.ledger(),

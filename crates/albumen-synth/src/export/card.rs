@@ -1,7 +1,7 @@
 //! The data card: README.md with the Hugging Face hub's YAML front matter.
 
 use albumen_schema::config::ExportFormat;
-use albumen_schema::{Config, PrivacyStatement, TOOL};
+use albumen_schema::{Config, ModelStatement, ModelUse, PrivacyStatement, TOOL};
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 
@@ -74,10 +74,11 @@ pub(super) fn write(
                 &statement.statistics,
                 statement.unit,
             ))),
-            captions_from => captions_from(config),
-            summaries_from => summaries_from(config),
+            captions_from => captions_from(release),
+            summaries_from => summaries_from(release),
             public_training => statement.public_training.as_ref().map(|p| sentence(&p.source)),
-            base_model => release.base_model.map_or_else(|| model_name(&config.train.model), str::to_owned),
+            base_model => name_of(release, ModelUse::LanguageModel, &config.train.model),
+            models => models(release.models),
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),
             pictures_from => pictures_from(illustration),
@@ -173,12 +174,40 @@ fn model_name(model: &str) -> String {
     }
 }
 
-fn captions_from(config: &Config) -> String {
+/// The public name of the model of this use, with its licence.
+fn name_of(release: &Release<'_>, used_for: ModelUse, configured: &str) -> String {
+    let found = release.models.iter().find(|m| m.used_for == used_for);
+    match found {
+        Some(model) => match &model.licence {
+            Some(licence) => format!("{} ({licence})", model.name),
+            None => model.name.clone(),
+        },
+        None => model_name(configured),
+    }
+}
+
+/// The table's rows; a model's own words are kept from breaking it.
+fn models(models: &[ModelStatement]) -> Vec<[String; 4]> {
+    let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
+    let known = |text: &Option<String>| text.as_deref().map_or("not stated".into(), cell);
+    let row = |m: &ModelStatement| {
+        [
+            m.used_for.title().to_owned(),
+            cell(&m.name),
+            known(&m.revision),
+            known(&m.licence),
+        ]
+    };
+    models.iter().map(row).collect()
+}
+
+fn captions_from(release: &Release<'_>) -> String {
+    let config = release.config;
     let tagger = format!(
         "{}, an image tagger that knows 1,000 kinds of things: its tags and simple facts of the \
          image (brightness, main colours, orientation) were put into a sentence. It does not \
          understand scenes, and its mistakes carry over",
-        model_name(&config.caption.model)
+        name_of(release, ModelUse::Captions, &config.caption.model)
     );
     if config.caption.use_given {
         format!(
@@ -189,11 +218,15 @@ fn captions_from(config: &Config) -> String {
     }
 }
 
-fn summaries_from(config: &Config) -> String {
+fn summaries_from(release: &Release<'_>) -> String {
     format!(
         "{} wrote one sentence for each album from its captions alone; where its answer broke the \
          format, the sentence was put together from the captions.",
-        model_name(&config.summarize.model)
+        name_of(
+            release,
+            ModelUse::Summaries,
+            &release.config.summarize.model
+        )
     )
 }
 

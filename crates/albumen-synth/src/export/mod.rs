@@ -33,7 +33,7 @@ use std::path::Path;
 
 use albumen_accounting::History;
 use albumen_schema::config::ExportFormat;
-use albumen_schema::{Config, Curated, PrivacyStatement, PublicTrainingStatement};
+use albumen_schema::{Config, Curated, ModelStatement, PrivacyStatement, PublicTrainingStatement};
 
 pub use statement::of_ledger;
 pub(crate) use statement::without_own_hash;
@@ -74,9 +74,8 @@ pub struct Release<'a> {
     pub curated: &'a [Curated],
     /// Where [`crate::render::render`] put the pictures.
     pub images: &'a Path,
-    /// The public language model that was adapted, for the card: its name, licence and revision as
-    /// far as they are known. `None`: what the configuration says of it.
-    pub base_model: Option<&'a str>,
+    /// The public models that the release was made with.
+    pub models: &'a [ModelStatement],
     /// The public albums that the models learnt from without privacy, where there were any.
     pub public_training: Option<&'a PublicTrainingStatement>,
     /// Where the run keeps the statistics that its ledger paid for; not read where there are none.
@@ -103,6 +102,7 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     statement::check(&statement, &release.config.privacy)?;
     statement.statistics = statistics::read(release.statistics, &history)?;
     statement.public_training = release.public_training.cloned();
+    statement.models = release.models.to_vec();
 
     let rows = rows::of(release.curated);
     if rows.is_empty() {

@@ -13,7 +13,7 @@ use crate::error::{Result, SynthError};
 const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The statement that a ledger bears out, with no statistics, no public training, no
-/// files listed and no own hash.
+/// models, no files listed and no own hash.
 ///
 /// # Errors
 /// [`SynthError::EmptyLedger`], and [`SynthError::Accounting`] for events out of range.
@@ -50,6 +50,7 @@ pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
         declared_units: header.declared_units,
         tuning,
         public_training: None,
+        models: Vec::new(),
         events,
         statistics: Vec::new(),
         ledger_head: history.head().to_owned(),

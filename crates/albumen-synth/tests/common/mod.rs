@@ -203,7 +203,7 @@ fn export_run(dir: &Path) -> PathBuf {
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: &dir.join("statistics"),
         ledger: &dir.join("ledger.jsonl"),

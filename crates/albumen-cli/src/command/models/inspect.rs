@@ -4,7 +4,6 @@ use albumen_lm::weights::Inspection;
 use albumen_lm::{LoraConfig, LoraLayout, Precision, TrainingMemory};
 use albumen_models::inspect::Part;
 use albumen_models::{Found, Kind, Place};
-use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::{bytes, find};
