@@ -117,7 +117,7 @@ fn a_missing_model_is_found_before_any_data_is_read() {
     assert_eq!(code, 1);
     assert_snapshot!(stderr, @"
     error: the model path:no-model is not there
-      hint: give the path of a GGUF file or of a directory with config.json, safetensors and tokenizer.json
+      hint: give the path of a GGUF file, of a directory with config.json, safetensors and tokenizer.json, or of a diffusers directory with model_index.json
     ");
 }
 
