@@ -182,7 +182,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         config: &config,
         curated: &curated,
         images: &images,
-        base_model: None,
+        models: &[],
         public_training: None,
         statistics: &out,
         ledger: &ledger,

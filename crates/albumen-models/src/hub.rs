@@ -269,8 +269,8 @@ impl Fetch<'_> {
     }
 
     fn welcome(&self) -> Result<(), Error> {
-        let there = WELCOME.into_iter().filter(|name| self.has(name));
-        there.map(|name| self.file(name).map(drop)).collect()
+        let mut there = WELCOME.into_iter().filter(|name| self.has(name));
+        there.try_for_each(|name| self.file(name).map(drop))
     }
 
     /// The safetensors of a folder (`""`, or with its slash).
