@@ -48,113 +48,144 @@ pub(crate) struct DecoderConfig {
     pub(crate) tied: bool,
 }
 
+/// What transformers' configuration classes take where a key is absent.
+struct Defaults {
+    vocabulary: usize,
+    width: usize,
+    hidden: usize,
+    layers: usize,
+    heads: usize,
+    /// None are as many as heads.
+    groups: Option<usize>,
+    /// None is width / heads.
+    head_width: Option<usize>,
+    max_positions: usize,
+    theta: f64,
+    activation: &'static str,
+}
+
+impl Family {
+    fn defaults(self) -> Defaults {
+        let llama = Defaults {
+            vocabulary: 32_000,
+            width: 4096,
+            hidden: 11_008,
+            layers: 32,
+            heads: 32,
+            groups: None,
+            head_width: None,
+            max_positions: 2048,
+            theta: 10_000.0,
+            activation: "silu",
+        };
+        let gemma = Defaults {
+            vocabulary: 256_000,
+            head_width: Some(256),
+            max_positions: 8192,
+            activation: "gelu_pytorch_tanh",
+            ..llama
+        };
+        match self {
+            Self::Llama => llama,
+            Self::Gemma => Defaults {
+                width: 3072,
+                hidden: 24_576,
+                layers: 28,
+                heads: 16,
+                groups: Some(16),
+                ..gemma
+            },
+            Self::Gemma2 => Defaults {
+                width: 2304,
+                hidden: 9216,
+                layers: 26,
+                heads: 8,
+                groups: Some(4),
+                ..gemma
+            },
+            Self::Qwen3Vl => Defaults {
+                vocabulary: 151_936,
+                hidden: 22_016,
+                groups: Some(32),
+                head_width: Some(128),
+                max_positions: 128_000,
+                theta: 500_000.0,
+                ..llama
+            },
+        }
+    }
+}
+
 impl DecoderConfig {
     /// Reads `text_config`; `root` is the whole configuration.
     pub(crate) fn read(root: &Section, supported: &[&str], default: &str) -> Result<Self> {
         let text = root.section("text_config")?;
-        let family = text.string("model_type", default)?;
-        text.require("model_type", &family, supported)?;
-        let gemma = family.starts_with("gemma");
-        let qwen = family == "qwen3_vl_text";
-        let two = family == "gemma2";
-        // The defaults of transformers' configuration classes.
-        let (width, hidden, layers, heads, theta) = match family.as_str() {
-            "gemma" => (3072, 24576, 28, 16, 10_000.0),
-            "gemma2" => (2304, 9216, 26, 8, 10_000.0),
-            "qwen3_vl_text" => (4096, 22016, 32, 32, 500_000.0),
-            _ => (4096, 11008, 32, 32, 10_000.0),
+        let name = text.string("model_type", default)?;
+        text.require("model_type", &name, supported)?;
+        let family = match name.as_str() {
+            "gemma" => Family::Gemma,
+            "gemma2" => Family::Gemma2,
+            "qwen3_vl_text" => Family::Qwen3Vl,
+            _ => Family::Llama,
         };
-        let heads = text.size("num_attention_heads", heads)?;
-        let width = text.size("hidden_size", width)?;
-        let layers = text.size("num_hidden_layers", layers)?;
-        let groups = if two {
-            4
-        } else if family == "gemma" {
-            16
-        } else {
-            heads
-        };
-        let groups = text.size("num_key_value_heads", groups)?;
-        let head_width = if gemma {
-            256
-        } else if qwen {
-            128
-        } else {
-            width / heads
-        };
-        let head_width = text.size("head_dim", head_width)?;
-        if !heads.is_multiple_of(groups) || head_width % 2 != 0 {
+        let d = family.defaults();
+        let heads = text.size("num_attention_heads", d.heads)?;
+        let width = text.size("hidden_size", d.width)?;
+        let layers = text.size("num_hidden_layers", d.layers)?;
+        let groups = text.size("num_key_value_heads", d.groups.unwrap_or(heads))?;
+        let head_width = text.size("head_dim", d.head_width.unwrap_or(width / heads))?;
+        if !heads.is_multiple_of(groups) || !head_width.is_multiple_of(2) {
             return Err(text.error(
                 "num_key_value_heads",
                 "must divide num_attention_heads, and head_dim be even",
             ));
         }
-        let (theta, sections) = rope(&text, theta, head_width, qwen)?;
-        let activation = if gemma {
-            let key = if text.get("hidden_activation").is_some() {
-                "hidden_activation"
-            } else {
-                "hidden_act"
-            };
-            Activation::read(&text, key, "gelu_pytorch_tanh")?
-        } else {
-            Activation::read(&text, "hidden_act", "silu")?
+        let (theta, sections) = rope(&text, d.theta, head_width, family == Family::Qwen3Vl)?;
+        // Gemma's configurations have either.
+        let activation = match text.get("hidden_activation") {
+            Some(_) if family.is_gemma() => "hidden_activation",
+            _ => "hidden_act",
         };
+        let two = family == Family::Gemma2;
         let scale = if two {
             text.f64("query_pre_attn_scalar", 256.0)?
         } else {
             head_width as f64
         };
-        let cap = |key: &str, default| match (two, text.get(key).is_some()) {
-            (true, true) => text.optional_f64(key),
-            // A null switches the cap off; an absent key is the default.
-            (true, false) => Ok((!text.has(key)).then_some(default)),
-            (false, _) => Ok(None),
+        // A null switches the cap off; an absent key is the default.
+        let cap = |key: &str, default| {
+            if two && text.has(key) {
+                text.optional_f64(key)
+            } else {
+                Ok(two.then_some(default))
+            }
+        };
+        // The whole model's word goes before the language model's.
+        let says = |section: &Section| section.bool("tie_word_embeddings", family.is_gemma());
+        let tied = match root.get("tie_word_embeddings") {
+            Some(_) => says(root)?,
+            None => says(&text)?,
         };
         Ok(Self {
-            vocabulary: text.size(
-                "vocab_size",
-                if gemma {
-                    256_000
-                } else if qwen {
-                    151_936
-                } else {
-                    32_000
-                },
-            )?,
+            vocabulary: text.size("vocab_size", d.vocabulary)?,
             width,
-            hidden: text.size("intermediate_size", hidden)?,
+            hidden: text.size("intermediate_size", d.hidden)?,
             layers,
             heads,
             groups,
             head_width,
-            max_positions: text.size(
-                "max_position_embeddings",
-                if gemma {
-                    8192
-                } else if qwen {
-                    128_000
-                } else {
-                    2048
-                },
-            )?,
+            max_positions: text.size("max_position_embeddings", d.max_positions)?,
             eps: text.f64("rms_norm_eps", 1e-6)?,
             theta,
             sections,
-            activation,
+            activation: Activation::read(&text, activation, d.activation)?,
             bias: text.bool("attention_bias", false)?,
-            family: match family.as_str() {
-                "gemma" => Family::Gemma,
-                "gemma2" => Family::Gemma2,
-                "qwen3_vl_text" => Family::Qwen3Vl,
-                _ => Family::Llama,
-            },
+            family,
             scale: scale.powf(-0.5),
             score_cap: cap("attn_logit_softcapping", 50.0)?,
             logit_cap: cap("final_logit_softcapping", 30.0)?,
             windows: windows(&text, layers, two)?,
-            tied: root.bool("tie_word_embeddings", gemma)?
-                || text.bool("tie_word_embeddings", gemma)?,
+            tied,
         })
     }
 
