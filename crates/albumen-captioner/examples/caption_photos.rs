@@ -14,7 +14,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: caption_photos MODEL_DIR PHOTO_DIR [ROUNDS]".into());
     };
     let rounds = arguments.get(2).map(|r| r.parse::<usize>()).transpose()?;
-    let settings = CaptionSettings::default();
+    let settings = CaptionSettings {
+        max_tokens: 32,
+        ..CaptionSettings::default()
+    };
     let counted = estimate(model.as_ref(), DType::F32, &settings)?;
 
     let started = Instant::now();
