@@ -1,1 +1,33 @@
 //! Captioner, summariser and renderer behind an OpenAI-compatible server.
+//!
+//! A [`Client`] asks one server for texts (`chat/completions`, with a picture or without) and pictures
+//! (`images/generations`). vLLM, TGI, llama.cpp's server and bridges to ComfyUI speak this interface.
+//!
+//! # What leaves the machine
+//! While `[endpoint] allow_remote` is `false`, a connection is made to loopback addresses only. That is
+//! decided on the addresses to connect to, anew for each request; no proxy is used and no redirect is
+//! followed. Photos go as JPEG made anew from pixels, which has no metadata to carry.
+//!
+//! # What errors say
+//! Which server, what came instead of an answer, and what would mend it; never a prompt, an answer, a
+//! key or a server's own words, which may quote any of these. [`EndpointError::server_words`] has the
+//! last for a file among the private ones.
+
+mod chat;
+mod client;
+mod error;
+mod fence;
+mod flight;
+mod photo;
+mod picture;
+mod retry;
+
+pub use albumen_schema::config::EndpointConfig;
+pub use albumen_schema::{EndpointName, EndpointNameError};
+
+pub use chat::{Role, Turn};
+pub use client::Client;
+pub use error::{EndpointError, Problem, Result};
+pub use photo::data_url;
+pub use picture::PictureRequest;
+pub use retry::Backoff;

@@ -69,6 +69,8 @@ pub enum CaptionSource {
     Given,
     /// Made by the embedded tagger from tags and image facts.
     Tagger,
+    /// Written by a vision-language model.
+    Model,
 }
 
 /// One photo of an album.

@@ -5,6 +5,7 @@
 
 mod album;
 pub mod config;
+mod endpoint;
 pub mod format;
 mod manifest;
 pub mod statistic;
@@ -12,6 +13,7 @@ mod synthetic;
 
 pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
 pub use config::{Config, ConfigError};
+pub use endpoint::{Departure, EndpointName, EndpointNameError, Sent, is_loopback};
 pub use manifest::{
     Adjacency, LedgeredEvent, ModelStatement, ModelUse, PrivacyStatement, PublicTrainingStatement,
     StageManifest, TOOL, TuningStatement,

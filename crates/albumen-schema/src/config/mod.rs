@@ -4,6 +4,7 @@
 //! and column it speaks of.
 
 mod compute;
+mod endpoint;
 mod error;
 mod privacy;
 mod release;
@@ -12,6 +13,7 @@ mod train;
 mod validate;
 
 pub use compute::{ComputeConfig, ComputePrecision};
+pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
 pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
@@ -45,6 +47,9 @@ pub struct Config {
     /// Where the language model runs.
     #[serde(default)]
     pub compute: ComputeConfig,
+    /// How servers are asked that run models for a stage.
+    #[serde(default)]
+    pub endpoint: EndpointConfig,
     /// Noisy statistics of the private albums, charged to the same budget; off by default.
     #[serde(default)]
     pub release: ReleaseConfig,

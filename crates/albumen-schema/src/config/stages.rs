@@ -70,8 +70,14 @@ fn default_max_photos() -> usize {
 pub struct CaptionConfig {
     /// Use captions that come with the photos where there are any.
     pub use_given: bool,
-    /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger.
+    /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger, or a
+    /// server, `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
     pub model: String,
+    /// What the model is asked of each photo; a default question where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Longest caption, in tokens.
+    pub max_tokens: usize,
 }
 
 impl Default for CaptionConfig {
@@ -79,6 +85,8 @@ impl Default for CaptionConfig {
         Self {
             use_given: true,
             model: "asset:efficientnet-lite0".to_owned(),
+            prompt: None,
+            max_tokens: 40,
         }
     }
 }
@@ -87,7 +95,7 @@ impl Default for CaptionConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SummarizeConfig {
-    /// The public language model that writes them.
+    /// The public language model that writes them, or a server, `endpoint:http://HOST:PORT/v1#MODEL`.
     pub model: String,
     /// Longest summary, in tokens.
     pub max_tokens: usize,
@@ -240,8 +248,11 @@ impl Default for CurateConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RenderConfig {
-    /// What draws: `illustration`, the emoji fallback.
+    /// What draws: `illustration`, the emoji fallback, or a server with a text-to-image model,
+    /// `endpoint:http://HOST:PORT/v1#MODEL`.
     pub renderer: String,
+    /// What a text-to-image model must not show; empty for none.
+    pub negative_prompt: String,
     /// Width of a picture in pixels.
     pub width: u32,
     /// Height of a picture in pixels.
@@ -252,6 +263,7 @@ impl Default for RenderConfig {
     fn default() -> Self {
         Self {
             renderer: "illustration".to_owned(),
+            negative_prompt: String::new(),
             width: 512,
             height: 384,
         }

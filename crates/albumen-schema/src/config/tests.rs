@@ -83,6 +83,26 @@ fn values_out_of_range_point_at_the_value() {
             "c.toml:23:23: `release.album_count_epsilon`",
         ),
         (
+            "path = \"albums\"",
+            "path = \"albums\"\n[caption]\nmodel = \"endpoint:http://u:s3cret@h/v1\"",
+            "c.toml:6:9: `caption.model` names no server: a server's name must hold no user",
+        ),
+        (
+            "[train.summary]",
+            "[train]\nmodel = \"endpoint:http://h/v1\"\n[train.summary]",
+            "c.toml:13:9: `train.model` is `endpoint:http://h/v1`",
+        ),
+        (
+            "[generate]",
+            "[endpoint]\nconcurrency = 0\n[generate]",
+            "c.toml:23:15: `endpoint.concurrency` is 0",
+        ),
+        (
+            "[generate]",
+            "[endpoint]\napi_key_env = \"sk-s3cret\"\n[generate]",
+            "c.toml:23:15: `endpoint.api_key_env` is no name",
+        ),
+        (
             "[generate]",
             "[release]\nalbum_size_bins = [1, 4, 4]\n[generate]",
             "c.toml:23:19: `release.album_size_bins`",
@@ -90,7 +110,10 @@ fn values_out_of_range_point_at_the_value() {
     ] {
         let text = message(from, to);
         assert!(text.starts_with(starts), "{to}: {text}");
-        assert!(text.contains("hint: "), "{text}");
+        assert!(
+            text.contains("hint: ") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Ranges that the types alone do not hold.
 
 use super::{Config, ModelTraining, PublicTraining, Sampling};
+use crate::EndpointName;
 
 /// A value out of range: the dotted key, what is wrong, and the mend.
 #[derive(Debug)]
@@ -10,7 +11,7 @@ pub(super) struct Fault {
     pub(super) hint: String,
 }
 
-fn require(
+pub(super) fn require(
     holds: bool,
     key: &str,
     problem: impl Into<String>,
@@ -60,14 +61,28 @@ impl Config {
             "is 0",
             "an album has at least one photo",
         )?;
-        one_of(
-            &self.caption.model,
-            &["asset:efficientnet-lite0"],
-            "caption.model",
-        )?;
-        language_model(&self.summarize.model, "summarize.model")?;
+        if !is_endpoint(&self.caption.model, "caption.model")? {
+            one_of(
+                &self.caption.model,
+                &[
+                    "asset:efficientnet-lite0",
+                    "endpoint:http://HOST:PORT/v1#MODEL",
+                ],
+                "caption.model",
+            )?;
+        }
+        if !is_endpoint(&self.summarize.model, "summarize.model")? {
+            language_model(&self.summarize.model, "summarize.model")?;
+        }
         language_model(&self.train.model, "train.model")?;
         device(&self.compute.device)?;
+        self.endpoint.check()?;
+        require(
+            (1..=512).contains(&self.caption.max_tokens),
+            "caption.max_tokens",
+            format!("is {}", self.caption.max_tokens),
+            "use 1 to 512",
+        )?;
         require(
             (1..=256).contains(&self.summarize.max_tokens),
             "summarize.max_tokens",
@@ -238,7 +253,13 @@ impl Config {
         )?;
         sampling("generate.summary", &self.generate.summary)?;
         sampling("generate.caption", &self.generate.caption)?;
-        one_of(&self.render.renderer, &["illustration"], "render.renderer")?;
+        if !is_endpoint(&self.render.renderer, "render.renderer")? {
+            one_of(
+                &self.render.renderer,
+                &["illustration", "endpoint:http://HOST:PORT/v1#MODEL"],
+                "render.renderer",
+            )?;
+        }
         let side = 32..=4096;
         for (name, value) in [("width", self.render.width), ("height", self.render.height)] {
             require(
@@ -286,6 +307,22 @@ fn check_public(public: &PublicTraining) -> Result<(), Fault> {
         format!("is {}", public.learning_rate),
         "use a finite number above 0",
     )
+}
+
+/// Whether a server is named, and named well.
+fn is_endpoint(model: &str, key: &str) -> Result<bool, Fault> {
+    let named = EndpointName::of_model(model);
+    let wrong = named.as_ref().err().map(ToString::to_string);
+    let wrong = wrong.unwrap_or_default();
+    let (problem, hint) = wrong.split_once("\n  hint: ").unwrap_or_default();
+    // Not quoted: a password may stand in it.
+    require(
+        named.is_ok(),
+        key,
+        format!("names no server: {problem}"),
+        hint,
+    )?;
+    Ok(matches!(named, Ok(Some(_))))
 }
 
 fn language_model(name: &str, key: &str) -> Result<(), Fault> {
