@@ -15,6 +15,8 @@ use albumen_schema::config::{ComputeConfig, ComputePrecision};
 use albumen_schema::{Config, ModelStatement, ModelUse};
 use anyhow::{Context, bail, ensure};
 
+use crate::stages::{Stage, served};
+
 /// A language model in memory.
 pub(crate) struct LanguageModel {
     /// The frozen model.
@@ -159,6 +161,10 @@ impl Models {
         check_lengths(config, model.path()?)?;
         let captioners = [Kind::Captioner, Kind::Tagger];
         self.find_for("caption.model", &config.caption.model, &captioners)?;
+        for stage in [Stage::Caption, Stage::Summarize, Stage::Render] {
+            // A key that is not there is found now.
+            served::client(config, stage)?;
+        }
         for (asset, file) in [
             ("all-minilm-l6-v2", "model.safetensors"),
             ("naughty-words", "en.json"),
@@ -174,6 +180,9 @@ impl Models {
 fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
     let tagger = config.caption.model == "asset:efficientnet-lite0";
     let objects = tagger.then_some((ModelUse::Objects, "asset:nanodet"));
+    let renderer = config.render.renderer.as_str();
+    let served = renderer.starts_with("endpoint:");
+    let pictures = served.then_some((ModelUse::Pictures, renderer));
     [
         (ModelUse::Captions, config.caption.model.as_str()),
         (ModelUse::Summaries, config.summarize.model.as_str()),
@@ -182,6 +191,7 @@ fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
     ]
     .into_iter()
     .chain(objects)
+    .chain(pictures)
 }
 
 /// Tokens of the fixed words around summary and caption, with room to spare.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use crate::failure::Outcome;
+use crate::stages::{Stage, served};
 
 /// Name of the file that says what a stage was made from.
 pub(crate) const MANIFEST: &str = "stage.json";
@@ -121,12 +122,18 @@ fn private_difference(before: &Config, now: &Config) -> Option<&'static str> {
         ("[corpus]", before.corpus != now.corpus),
         ("[caption]", before.caption != now.caption),
         ("[summarize]", before.summarize != now.summarize),
+        ("[endpoint]", asked(before) != asked(now)),
         ("[privacy]", before.privacy != now.privacy),
         ("[release]", before.release != now.release),
         ("[train]", before.train != now.train),
     ]
     .into_iter()
     .find_map(|(table, differs)| differs.then_some(table))
+}
+
+/// How servers were asked about private data.
+fn asked(config: &Config) -> [serde_json::Value; 2] {
+    [Stage::Caption, Stage::Summarize].map(|stage| served::settings(config, stage))
 }
 
 /// A directory that is being written: `NAME.part` until it is whole.

@@ -5,7 +5,9 @@ mod ledger;
 pub(crate) mod metrics;
 mod private;
 mod public;
+pub(crate) mod served;
 mod statistics;
+mod texts;
 mod warm_up;
 
 pub(crate) use private::{lora_config, targets};
@@ -111,6 +113,7 @@ impl Runner {
             if force != Some(stage) && self.is_finished(stage, &expected)? {
                 self.ensure_paid(stage)?;
                 self.empty_escrow(stage)?;
+                self.forget_journal(stage)?;
                 say(&format!("{}: finished before", stage.name()));
                 continue;
             }
@@ -180,8 +183,8 @@ impl Runner {
         let limits = json!([c.generate.max_summary_tokens, c.generate.max_caption_tokens]);
         let config: Value = match stage {
             Stage::Ingest => json!([c.corpus, c.privacy.unit]),
-            Stage::Caption => json!(c.caption),
-            Stage::Summarize => json!(c.summarize),
+            Stage::Caption => json!([c.caption, served::settings(c, stage)]),
+            Stage::Summarize => json!([c.summarize, served::settings(c, stage)]),
             Stage::TrainPublic => {
                 let t = &c.train;
                 json!([
@@ -201,10 +204,18 @@ impl Runner {
             }
             Stage::Generate => json!(c.generate),
             Stage::Curate => json!(c.curate),
-            Stage::Render => json!([c.render, c.generate.seed]),
+            Stage::Render => json!([c.render, c.generate.seed, served::settings(c, stage)]),
             Stage::Export => {
                 let t = &c.train;
-                json!([c.export, c.name, c.render, t.model, t.public, c.privacy])
+                json!([
+                    c.export,
+                    c.name,
+                    c.render,
+                    t.model,
+                    t.public,
+                    c.privacy,
+                    c.departures()
+                ])
             }
             Stage::Report => Value::Null,
         };

@@ -1,19 +1,22 @@
-//! One caption a photo: given captions where there are any, the embedded tagger elsewhere.
+//! One caption a photo: given captions where there are any, a frozen model's elsewhere.
 //!
-//! The tagger is frozen and sees each photo alone, so a caption depends on no other photo.
+//! The model sees each photo alone, so a caption depends on no other photo.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use albumen_schema::{Album, CaptionSource, Photo, PhotoContent, format};
-use albumen_vision::VisionError;
 use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::journal::Journal;
 use crate::{CorpusError, ingest};
 
 /// Photos decoded at once: bounds memory, changes no caption.
 const BATCH: usize = 16;
+
+/// Takes the caption of the photo of an index.
+pub type Captioned<'a> = dyn FnMut(usize, String) -> Result<(), CorpusError> + 'a;
 
 /// Makes captions from pixels. The model behind it is frozen and public.
 pub trait PhotoCaptioner: Sync {
@@ -21,12 +24,70 @@ pub trait PhotoCaptioner: Sync {
     ///
     /// # Errors
     /// Where the model fails.
-    fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, VisionError>;
+    fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, CorpusError>;
+
+    /// What its captions count as.
+    fn source(&self) -> CaptionSource {
+        CaptionSource::Model
+    }
+
+    /// Captions every photo, and hands over each caption as soon as it is there, in any order. Unless
+    /// an implementation knows better, photos are loaded and captioned in batches.
+    ///
+    /// # Errors
+    /// Where a photo or the model fails, and whatever `captioned` returns.
+    fn caption_all(
+        &self,
+        photos: &Photos<'_>,
+        captioned: &mut Captioned<'_>,
+    ) -> Result<(), CorpusError> {
+        for start in (0..photos.len()).step_by(BATCH) {
+            let batch = start..photos.len().min(start + BATCH);
+            let images = batch
+                .clone()
+                .into_par_iter()
+                .map(|index| photos.load(index))
+                .collect::<Result<Vec<RgbImage>, _>>()?;
+            for (index, caption) in batch.zip(self.caption(&images)?) {
+                captioned(index, caption)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Photos that want a caption, each once; loaded one by one, since they do not fit into memory at once.
+pub struct Photos<'a> {
+    /// File and EXIF orientation.
+    files: Vec<(&'a Path, u8)>,
+    max_pixels: u64,
+}
+
+impl Photos<'_> {
+    /// How many.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks for none")]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The pixels of the photo of an index, upright.
+    ///
+    /// # Errors
+    /// [`CorpusError::PhotoGone`] where it can no longer be read.
+    pub fn load(&self, index: usize) -> Result<RgbImage, CorpusError> {
+        let (path, orientation) = self.files[index];
+        ingest::decode(path, orientation, self.max_pixels)
+            .map_err(|problem| CorpusError::PhotoGone { problem })
+    }
 }
 
 impl PhotoCaptioner for albumen_vision::Describer {
-    fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, VisionError> {
-        self.describe(images)
+    fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, CorpusError> {
+        Ok(self.describe(images)?)
+    }
+
+    fn source(&self) -> CaptionSource {
+        CaptionSource::Tagger
     }
 }
 
@@ -39,6 +100,7 @@ pub(crate) fn caption_albums(
     use_given: bool,
     captioner: &dyn PhotoCaptioner,
     max_pixels: u64,
+    journal: &mut Journal,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<Vec<Caption>>, CorpusError> {
     let given = |photo: &Photo| {
@@ -61,38 +123,33 @@ pub(crate) fn caption_albums(
             distinct.entry(sha256).or_insert((path, *orientation));
         }
     }
-    let todo: Vec<(&str, (&Path, u8))> = distinct.into_iter().collect();
-    let mut tagged: BTreeMap<&str, String> = BTreeMap::new();
-    for chunk in todo.chunks(BATCH) {
-        let images = chunk
-            .par_iter()
-            .map(|(_, (path, orientation))| decode(path, *orientation, max_pixels))
-            .collect::<Result<Vec<RgbImage>, _>>()?;
-        let captions = captioner.caption(&images)?;
-        tagged.extend(chunk.iter().map(|(hash, _)| *hash).zip(captions));
-        progress(tagged.len() as f64 / todo.len() as f64);
-    }
+    distinct.retain(|hash, _| journal.get(hash).is_none());
+    let (hashes, files): (Vec<&str>, Vec<(&Path, u8)>) = distinct.into_iter().unzip();
+    let mut done = 0_usize;
+    let todo = Photos { files, max_pixels };
+    captioner.caption_all(&todo, &mut |index, caption| {
+        journal.add(hashes[index], caption)?;
+        done += 1;
+        progress(done as f64 / hashes.len() as f64);
+        Ok(())
+    })?;
 
     let caption = |photo: &Photo| -> Caption {
         if let Some(text) = given(photo) {
             return (text, CaptionSource::Given);
         }
         let text = match &photo.content {
-            PhotoContent::File { sha256, .. } => tagged.get(sha256.as_str()).cloned(),
+            PhotoContent::File { sha256, .. } => journal.get(sha256).map(format::one_line),
             PhotoContent::None => None,
         };
         (
-            text.unwrap_or_else(|| "A photo.".to_owned()),
-            CaptionSource::Tagger,
+            text.filter(|text| !text.is_empty())
+                .unwrap_or_else(|| "A photo.".to_owned()),
+            captioner.source(),
         )
     };
     Ok(albums
         .iter()
         .map(|a| a.photos.iter().map(caption).collect())
         .collect())
-}
-
-fn decode(path: &Path, orientation: u8, max_pixels: u64) -> Result<RgbImage, CorpusError> {
-    ingest::decode(path, orientation, max_pixels)
-        .map_err(|problem| CorpusError::PhotoGone { problem })
 }

@@ -31,6 +31,9 @@ pub enum CorpusError {
     /// The language model failed.
     #[error(transparent)]
     LanguageModel(#[from] albumen_lm::LmError),
+    /// A server gave no usable answer.
+    #[error(transparent)]
+    Endpoint(#[from] albumen_endpoint::EndpointError),
     /// The unit is the owner, but an album names none.
     #[error(
         "the privacy unit is `owner`, but there is an album without an owner: it would count as an owner of its own, and people with several albums would be protected less than stated\n  hint: name owners (album.toml `owner`, or `owner_id`), or use unit = \"album\", or, where each album really has an owner of its own, [corpus] ownerless_albums = \"own_owner\""

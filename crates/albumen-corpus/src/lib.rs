@@ -6,17 +6,21 @@
 
 mod caption;
 mod contribution;
+mod endpoint;
 mod error;
 pub mod ingest;
+mod journal;
 mod stage;
 mod store;
 mod summarize;
 
-pub use caption::PhotoCaptioner;
+pub use caption::{Captioned, PhotoCaptioner, Photos};
 pub use contribution::{UnitTexts, group_units};
+pub use endpoint::{EndpointCaptioner, EndpointSummarizer};
 pub use error::CorpusError;
+pub use journal::JournalPlace;
 pub use stage::{caption_stage, ingest_stage, load_texts, summarize_stage};
-pub use summarize::{Summarizer, SummarySource};
+pub use summarize::{Answered, LmSummarizer, SummarySource, SummaryWriter};
 
 /// One album as text: what the two models are trained on.
 #[derive(Clone, Debug, PartialEq, Eq)]

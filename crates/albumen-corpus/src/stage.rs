@@ -8,7 +8,9 @@ use albumen_schema::config::{CaptionConfig, CorpusConfig};
 
 use crate::caption::{PhotoCaptioner, caption_albums};
 use crate::ingest;
-use crate::{AlbumText, CorpusError, Summarizer, store};
+use crate::journal::{Journal, JournalPlace};
+use crate::summarize::{SummaryWriter, summarize_albums};
+use crate::{AlbumText, CorpusError, store};
 
 /// Reads the input and writes `albums.parquet` and `set-aside.jsonl` into `dir`.
 ///
@@ -18,7 +20,8 @@ pub fn ingest_stage(config: &CorpusConfig, unit: Unit, dir: &Path) -> Result<(),
     ingest::to_directory(config, unit, dir)
 }
 
-/// Captions every photo: reads `albums.parquet`, writes `captions.parquet` into `dir`.
+/// Captions every photo: reads `albums.parquet`, writes `captions.parquet` into `dir`. Captions made so
+/// far are kept in the journal, for a run that is killed.
 ///
 /// # Errors
 /// Where a table, a photo or the model fails.
@@ -27,26 +30,39 @@ pub fn caption_stage(
     max_pixels: u64,
     albums: &Path,
     captioner: &dyn PhotoCaptioner,
+    journal: JournalPlace<'_>,
     dir: &Path,
     progress: &mut dyn FnMut(f64),
 ) -> Result<(), CorpusError> {
     let albums = store::read_albums(albums)?;
-    let captions = caption_albums(&albums, config.use_given, captioner, max_pixels, progress)?;
+    let mut journal = Journal::open(journal)?;
+    let given = config.use_given;
+    let captions = caption_albums(
+        &albums,
+        given,
+        captioner,
+        max_pixels,
+        &mut journal,
+        progress,
+    )?;
     store::write_captions(&dir.join("captions.parquet"), &albums, &captions)
 }
 
-/// Summarises every album: reads `captions.parquet`, writes `summaries.parquet` into `dir`.
+/// Summarises every album: reads `captions.parquet`, writes `summaries.parquet` into `dir`. Answers so
+/// far are kept in the journal, for a run that is killed.
 ///
 /// # Errors
 /// Where a table or the model fails.
 pub fn summarize_stage(
     captions: &Path,
-    summarizer: &Summarizer<'_>,
+    writer: &dyn SummaryWriter,
+    journal: JournalPlace<'_>,
     dir: &Path,
     progress: &mut dyn FnMut(f64),
 ) -> Result<(), CorpusError> {
     let albums = store::read_captions(captions)?;
-    let summaries = summarizer.summarize(&albums, progress)?;
+    let mut journal = Journal::open(journal)?;
+    let summaries = summarize_albums(&albums, writer, &mut journal, progress)?;
     store::write_summaries(&dir.join("summaries.parquet"), &albums, &summaries)
 }
 

@@ -225,6 +225,7 @@ pub(crate) fn write_captions(
     let source = |s: CaptionSource| match s {
         CaptionSource::Given => "given",
         CaptionSource::Tagger => "tagger",
+        CaptionSource::Model => "model",
     };
     write(
         path,

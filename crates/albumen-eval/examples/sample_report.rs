@@ -198,6 +198,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             title: &config.export.title,
             source: &config.export.source,
             public_training: None,
+            left_machine: &[],
             epsilon_allowed: config.privacy.epsilon,
             ledger: &History::read(&ledger)?,
             statistics: &[],

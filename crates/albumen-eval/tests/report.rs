@@ -63,6 +63,7 @@ fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
         title: "Test <albums> & more",
         source: HOSTILE,
         public_training: None,
+        left_machine: &[],
         epsilon_allowed: 8.0,
         ledger,
         statistics: &[],
@@ -242,6 +243,31 @@ fn measures_are_shown_where_they_were_taken() {
     ] {
         assert!(html.contains(phrase), "{phrase}");
     }
+}
+
+#[test]
+fn what_left_the_machine_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = history(dir.path(), false);
+    let plain = data(&ledger, &[]);
+    assert!(
+        !render_report(&plain)
+            .unwrap()
+            .contains("left the publisher")
+    );
+    let left = [albumen_schema::Departure {
+        stage: "caption".to_owned(),
+        sent: albumen_schema::Sent::Photos,
+        host: "gpu.example.org:8000".to_owned(),
+        encrypted: false,
+    }];
+    let html = render_report(&ReportData {
+        left_machine: &left,
+        ..plain
+    })
+    .unwrap();
+    assert!(html.contains("<li>Private photos"), "{html}");
+    assert!(html.contains("gpu.example.org:8000"), "{html}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TuningRuns;
-use crate::{Statistic, Unit};
+use crate::{Departure, Statistic, Unit};
 
 /// Name and version of the tool, as written into every manifest.
 pub const TOOL: &str = concat!("albumen ", env!("CARGO_PKG_VERSION"));
@@ -147,6 +147,10 @@ pub struct PrivacyStatement {
     /// The public models that the release was made with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelStatement>,
+    /// What left the machine for servers while the release was made; absent where nothing did. No
+    /// ledger bears this out either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_machine: Vec<Departure>,
     /// Every mechanism that ran.
     pub events: Vec<LedgeredEvent>,
     /// Statistics of the private albums that were released, each paid for by one of the events.

@@ -41,6 +41,17 @@ pub enum SynthError {
         /// The renderer's message.
         reason: String,
     },
+    /// The server that draws gave no usable picture.
+    #[error("cannot draw {album}: {source}")]
+    Endpoint {
+        /// The album.
+        album: String,
+        /// What came instead.
+        source: albumen_endpoint::EndpointError,
+    },
+    /// No threads to draw with.
+    #[error("cannot start threads to draw with: {0}; lower `endpoint.concurrency`")]
+    Threads(String),
     /// A picture could not be encoded.
     #[error("cannot encode {}: {reason}", path.display())]
     Encode {

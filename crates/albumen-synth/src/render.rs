@@ -1,5 +1,7 @@
 //! Kept albums become pictures: `images/<album-id>/<photo, from 01>.<extension>`.
 
+mod endpoint;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Result, SynthError, io_error};
 use crate::files;
+
+pub use endpoint::EndpointPainter;
 
 /// Holds the hash of what the pictures beside it were made from.
 const INPUTS_FILE: &str = "inputs.sha256";
@@ -38,6 +42,11 @@ pub trait Painter: Sync {
         size: (u32, u32),
         done: &mut dyn FnMut(usize, &RgbImage) -> Result<()>,
     ) -> Result<()>;
+
+    /// How many albums to draw at once; `None`: one a processor.
+    fn albums_at_once(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl Painter for Illustrator {
@@ -119,7 +128,7 @@ pub fn render(
         let done = done.fetch_add(count, Ordering::Relaxed) + count;
         progress(Progress { done, total });
     };
-    albums.par_iter().try_for_each(|album| {
+    let draw = |album: &&SyntheticAlbum| {
         let place = |photo| images.join(image_path(&album.id, photo));
         let wanted: Vec<usize> = (0..album.captions.len())
             .filter(|&photo| !place(photo).exists())
@@ -140,7 +149,16 @@ pub fn render(
                 Ok(())
             },
         )
-    })?;
+    };
+    let draw_all = || albums.par_iter().try_for_each(draw);
+    match painter.albums_at_once() {
+        None => draw_all(),
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| SynthError::Threads(e.to_string()))?
+            .install(draw_all),
+    }?;
     let drawn = drawn.into_inner();
     Ok(Rendered {
         drawn,
@@ -168,6 +186,7 @@ fn fingerprint(albums: &[&SyntheticAlbum], config: &RenderConfig, seed: u64) -> 
     };
     field(TOOL.as_bytes());
     field(config.renderer.as_bytes());
+    field(config.negative_prompt.as_bytes());
     field(&config.width.to_le_bytes());
     field(&config.height.to_le_bytes());
     field(&seed.to_le_bytes());

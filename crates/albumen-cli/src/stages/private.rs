@@ -1,4 +1,4 @@
-//! The stages on the private side, up to the two released adapters.
+//! The stages that train, up to the two released adapters.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
-use albumen_corpus::{PhotoCaptioner, Summarizer, caption_stage, ingest_stage, summarize_stage};
 use albumen_dp::{
     Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
 };
@@ -31,70 +30,6 @@ use crate::progress::{Progress, say};
 use crate::run_dir::{Part, write_whole};
 
 impl Runner {
-    pub(super) fn ingest(&mut self, manifest: StageManifest) -> Outcome {
-        let progress = Progress::start("ingest");
-        let part = Part::start(&self.output(Stage::Ingest))?;
-        ingest_stage(&self.config.corpus, self.config.privacy.unit, part.path())?;
-        self.finished(Stage::Ingest, manifest, part.path())?;
-        part.finish()?;
-        progress.finish("");
-        Ok(())
-    }
-
-    pub(super) fn caption(&mut self, manifest: StageManifest) -> Outcome {
-        let mut progress = Progress::start("caption");
-        let part = Part::start(&self.output(Stage::Caption))?;
-        let tagger = self.tagger()?;
-        caption_stage(
-            &self.config.caption,
-            self.config.corpus.max_pixels,
-            &self.output(Stage::Ingest).join("albums.parquet"),
-            tagger.as_ref(),
-            part.path(),
-            &mut |share| progress.set(coarse(share), ""),
-        )?;
-        self.finished(Stage::Caption, manifest, part.path())?;
-        part.finish()?;
-        progress.finish("");
-        Ok(())
-    }
-
-    fn tagger(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
-        let tagger = "efficientnet-lite0-57934424.pth";
-        let tagger = self.models.asset("efficientnet-lite0", tagger)?;
-        let detector = self.models.asset("nanodet", "nanodet.bin")?;
-        let detector = detector.parent().context("an asset has no folder")?;
-        Ok(Box::new(albumen_vision::Describer::load(
-            &tagger, detector,
-        )?))
-    }
-
-    pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {
-        let mut progress = Progress::start("summarize");
-        let part = Part::start(&self.output(Stage::Summarize))?;
-        // On the processor, where an album's summary depends on no other album.
-        let model = self.models.language_model(
-            &self.config.summarize.model,
-            Device::Cpu,
-            precision(&self.config.compute),
-        )?;
-        let summarizer = Summarizer::new(
-            &model.lm,
-            &model.tokenizer,
-            self.config.summarize.max_tokens,
-        );
-        summarize_stage(
-            &self.output(Stage::Caption).join("captions.parquet"),
-            &summarizer,
-            part.path(),
-            &mut |share| progress.set(coarse(share), ""),
-        )?;
-        self.finished(Stage::Summarize, manifest, part.path())?;
-        part.finish()?;
-        progress.finish("");
-        Ok(())
-    }
-
     /// Trains a model, or finds the one that a killed run had already paid for.
     pub(super) fn train(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
         let (model, plan, settings) = match stage {
@@ -351,11 +286,6 @@ fn pace(at: StepProgress, elapsed: Duration, expected_batch: u64) -> String {
         rate * expected_batch as f64,
         (at.steps - at.step) as f64 / rate
     )
-}
-
-/// A private share, in twentieths: finer steps would tell how many albums there are.
-fn coarse(share: f64) -> f64 {
-    (share * 20.0).floor() / 20.0
 }
 
 fn optimizer(settings: &ModelTraining) -> Optimizer {

@@ -11,7 +11,7 @@ use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
-use albumen_synth::render::render;
+use albumen_synth::render::{EndpointPainter, Painter, render};
 use albumen_synth::{statistics, storage};
 use albumen_vision::Embedder;
 use albumen_vision::illustrate::Illustrator;
@@ -133,12 +133,10 @@ impl Runner {
         let curated = self.curated()?;
         let albums = kept(&curated);
         let part = Part::resume(&self.output(Stage::Render))?;
-        let icons = self.models.asset("fluent-emoji-flat", "icons.json")?;
-        let cache = self.models.cache("icon-names.bin")?;
-        let painter = Illustrator::load(&icons, Arc::new(self.embedder()?), Some(&cache))?;
+        let painter = self.painter()?;
         render(
             &albums,
-            &painter,
+            painter.as_ref(),
             &self.config.render,
             self.config.generate.seed,
             part.path(),
@@ -156,6 +154,19 @@ impl Runner {
             progress.finish(&format!("{pictures} pictures"));
         }
         Ok(())
+    }
+
+    fn painter(&self) -> anyhow::Result<Box<dyn Painter>> {
+        if let Some(client) = self.client(Stage::Render)? {
+            return Ok(Box::new(EndpointPainter {
+                client,
+                negative_prompt: self.config.render.negative_prompt.clone(),
+            }));
+        }
+        let icons = self.models.asset("fluent-emoji-flat", "icons.json")?;
+        let cache = self.models.cache("icon-names.bin")?;
+        let embedder = Arc::new(self.embedder()?);
+        Ok(Box::new(Illustrator::load(&icons, embedder, Some(&cache))?))
     }
 
     pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
@@ -204,6 +215,7 @@ impl Runner {
                 },
                 source: &export.source,
                 public_training: self.public_training()?.as_ref(),
+                left_machine: &self.config.departures(),
                 epsilon_allowed: self.config.privacy.epsilon,
                 ledger: &ledger,
                 statistics: &statistics,

@@ -11,7 +11,9 @@ mod plots;
 use std::path::Path;
 
 use albumen_accounting::History;
-use albumen_schema::{Curated, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL};
+use albumen_schema::{
+    Curated, Departure, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL,
+};
 use albumen_synth::export::{of_ledger, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +37,8 @@ pub struct ReportData<'a> {
     pub source: &'a str,
     /// The public albums that the models learnt from without privacy, where there were any.
     pub public_training: Option<&'a PublicTrainingStatement>,
+    /// What left the machine for servers.
+    pub left_machine: &'a [Departure],
     /// Epsilon that the configuration allows.
     pub epsilon_allowed: f64,
     /// The run's verified ledger.
@@ -71,6 +75,7 @@ pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
 pub fn render_report(data: &ReportData<'_>) -> Result<String> {
     let mut statement = of_ledger(data.ledger)?;
     statement.public_training = data.public_training.cloned();
+    statement.left_machine = data.left_machine.to_vec();
     let gallery = gallery::collect(data.curated, data.images)?;
     let kept = data.curated.iter().filter(|c| c.verdict.kept());
     let photos: usize = kept.clone().map(|c| c.album.captions.len()).sum();

@@ -6,7 +6,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 
 use super::rows::Row;
-use super::{Release, croissant, words};
+use super::{Release, croissant, served, words};
 use crate::error::{Result, SynthError};
 use crate::storage::count_by_reason;
 
@@ -81,7 +81,7 @@ pub(super) fn write(
             models => models(release.models),
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),
-            pictures_from => pictures_from(illustration),
+            pictures_from => pictures_from(config),
             funnel,
             example => serde_json::to_string_pretty(&rows[0]).map_err(SynthError::Json)?,
             limits => limits(illustration),
@@ -203,12 +203,19 @@ fn models(models: &[ModelStatement]) -> Vec<[String; 4]> {
 
 fn captions_from(release: &Release<'_>) -> String {
     let config = release.config;
-    let tagger = format!(
-        "{}, an image tagger that knows 1,000 kinds of things: its tags and simple facts of the \
-         image (brightness, main colours, orientation) were put into a sentence. It does not \
-         understand scenes, and its mistakes carry over",
-        name_of(release, ModelUse::Captions, &config.caption.model)
-    );
+    let tagger = match served::by(&config.caption.model) {
+        Some(server) => format!(
+            "{}, each in a request of its own, without its metadata. What the model sees wrongly carries \
+             over",
+            served::described(config, "caption", &server)
+        ),
+        None => format!(
+            "{}, an image tagger that knows 1,000 kinds of things: its tags and simple facts of the \
+             image (brightness, main colours, orientation) were put into a sentence. It does not \
+             understand scenes, and its mistakes carry over",
+            name_of(release, ModelUse::Captions, &config.caption.model)
+        ),
+    };
     if config.caption.use_given {
         format!(
             "Captions that came with the photos were used. Photos without one went to {tagger}."
@@ -219,24 +226,32 @@ fn captions_from(release: &Release<'_>) -> String {
 }
 
 fn summaries_from(release: &Release<'_>) -> String {
+    let config = release.config;
+    let model = match served::by(&config.summarize.model) {
+        Some(server) => format!("{},", served::described(config, "summarize", &server)),
+        None => name_of(release, ModelUse::Summaries, &config.summarize.model),
+    };
     format!(
-        "{} wrote one sentence for each album from its captions alone; where its answer broke the \
-         format, the sentence was put together from the captions.",
-        name_of(
-            release,
-            ModelUse::Summaries,
-            &release.config.summarize.model
-        )
+        "{model} wrote one sentence for each album from its captions alone; where its answer broke the \
+         format, the sentence was put together from the captions."
     )
 }
 
-fn pictures_from(illustration: bool) -> &'static str {
-    if illustration {
-        "Each caption was turned into an **illustration**: emoji of the Fluent Emoji set before a \
-         painted background that follows the place, weather and time of day in the text. They are \
-         not photographs, and no image model was used."
-    } else {
-        "Each caption was turned into a picture by a public text-to-image model."
+fn pictures_from(config: &Config) -> String {
+    if config.render.renderer == "illustration" {
+        return "Each caption was turned into an **illustration**: emoji of the Fluent Emoji set before \
+                a painted background that follows the place, weather and time of day in the text. They \
+                are not photographs, and no image model was used."
+            .to_owned();
+    }
+    match served::by(&config.render.renderer) {
+        Some(server) => format!(
+            "Each caption was turned into a picture by {}. Only synthetic captions were sent there.",
+            served::described(config, "render", &server)
+        ),
+        None => {
+            "Each caption was turned into a picture by a public text-to-image model.".to_owned()
+        }
     }
 }
 

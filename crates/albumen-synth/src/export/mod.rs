@@ -22,6 +22,7 @@ mod coco;
 mod croissant;
 mod parquet;
 mod rows;
+mod served;
 mod shards;
 mod statement;
 mod webdataset;
@@ -103,6 +104,7 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     statement.statistics = statistics::read(release.statistics, &history)?;
     statement.public_training = release.public_training.cloned();
     statement.models = release.models.to_vec();
+    statement.left_machine = release.config.departures();
 
     let rows = rows::of(release.curated);
     if rows.is_empty() {

@@ -13,7 +13,7 @@ use crate::error::{Result, SynthError};
 const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The statement that a ledger bears out, with no statistics, no public training, no
-/// models, no files listed and no own hash.
+/// models, nothing sent away, no files listed and no own hash.
 ///
 /// # Errors
 /// [`SynthError::EmptyLedger`], and [`SynthError::Accounting`] for events out of range.
@@ -51,6 +51,7 @@ pub fn of_ledger(history: &History) -> Result<PrivacyStatement> {
         tuning,
         public_training: None,
         models: Vec::new(),
+        left_machine: Vec::new(),
         events,
         statistics: Vec::new(),
         ledger_head: history.head().to_owned(),

@@ -2,7 +2,7 @@
 
 use albumen_schema::config::TuningRuns;
 use albumen_schema::statistic::ALBUM_SIZES;
-use albumen_schema::{PrivacyStatement, Statistic, Unit};
+use albumen_schema::{Departure, PrivacyStatement, Sent, Statistic, Unit};
 use serde::Serialize;
 
 /// What the guarantee says, a paragraph each.
@@ -107,10 +107,30 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
          results, the guarantee would not hold."
             .to_owned()
     }))
+    .chain(statement.left_machine.iter().filter_map(departure))
     .chain([format!(
         "The declared number of {unit}s, if it was not in truth a public number."
     )])
     .collect()
+}
+
+/// What a server saw of the private albums; `None` where it saw synthetic text only.
+fn departure(departure: &Departure) -> Option<String> {
+    let what = match departure.sent {
+        Sent::Photos => "Private photos, without their metadata,",
+        Sent::Captions => "Captions of private photos",
+        Sent::SyntheticCaptions => return None,
+    };
+    let open = if departure.encrypted {
+        ""
+    } else {
+        ", and so could whoever carried them, since they were not encrypted"
+    };
+    Some(format!(
+        "{what} left the publisher's machine for {}: whoever runs that server could see and keep \
+         them{open}.",
+        departure.host
+    ))
 }
 
 /// A released statistic of the private albums, as people read it.

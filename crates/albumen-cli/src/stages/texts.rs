@@ -1,0 +1,165 @@
+//! The stages that turn private albums into private text.
+
+use std::fs;
+use std::path::PathBuf;
+
+use albumen_corpus::{
+    CorpusError, EndpointCaptioner, EndpointSummarizer, JournalPlace, LmSummarizer, PhotoCaptioner,
+    SummaryWriter, caption_stage, ingest_stage, summarize_stage,
+};
+use albumen_endpoint::Client;
+use albumen_lm::Device;
+use albumen_schema::StageManifest;
+use anyhow::Context;
+
+use super::{Runner, Stage, served};
+use crate::failure::Outcome;
+use crate::models::precision;
+use crate::progress::Progress;
+use crate::run_dir::Part;
+
+impl Runner {
+    pub(super) fn ingest(&mut self, manifest: StageManifest) -> Outcome {
+        let progress = Progress::start("ingest");
+        let part = Part::start(&self.output(Stage::Ingest))?;
+        ingest_stage(&self.config.corpus, self.config.privacy.unit, part.path())?;
+        self.finished(Stage::Ingest, manifest, part.path())?;
+        part.finish()?;
+        progress.finish("");
+        Ok(())
+    }
+
+    pub(super) fn caption(&mut self, manifest: StageManifest) -> Outcome {
+        let mut progress = Progress::start("caption");
+        let part = Part::start(&self.output(Stage::Caption))?;
+        let captioner = self.captioner()?;
+        let settings = journal_settings(&manifest)?;
+        caption_stage(
+            &self.config.caption,
+            self.config.corpus.max_pixels,
+            &self.output(Stage::Ingest).join("albums.parquet"),
+            captioner.as_ref(),
+            JournalPlace {
+                path: &self.journal(Stage::Caption),
+                settings: &settings,
+            },
+            part.path(),
+            &mut |share| progress.set(coarse(share), ""),
+        )
+        .map_err(|e| self.with_words(e))?;
+        self.finished(Stage::Caption, manifest, part.path())?;
+        part.finish()?;
+        self.forget_journal(Stage::Caption)?;
+        progress.finish("");
+        Ok(())
+    }
+
+    fn captioner(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
+        let settings = &self.config.caption;
+        if let Some(client) = self.client(Stage::Caption)? {
+            return Ok(Box::new(EndpointCaptioner {
+                client,
+                prompt: settings.prompt.clone(),
+                max_tokens: settings.max_tokens,
+            }));
+        }
+        let tagger = "efficientnet-lite0-57934424.pth";
+        let tagger = self.models.asset("efficientnet-lite0", tagger)?;
+        let detector = self.models.asset("nanodet", "nanodet.bin")?;
+        let detector = detector.parent().context("an asset has no folder")?;
+        Ok(Box::new(albumen_vision::Describer::load(
+            &tagger, detector,
+        )?))
+    }
+
+    pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {
+        let mut progress = Progress::start("summarize");
+        let part = Part::start(&self.output(Stage::Summarize))?;
+        let max_tokens = self.config.summarize.max_tokens;
+        let client = self.client(Stage::Summarize)?;
+        let model;
+        let writer: Box<dyn SummaryWriter + '_> = if let Some(client) = client {
+            Box::new(EndpointSummarizer { client, max_tokens })
+        } else {
+            // On the processor, where an album's summary depends on no other album.
+            model = self.models.language_model(
+                &self.config.summarize.model,
+                Device::Cpu,
+                precision(&self.config.compute),
+            )?;
+            let (lm, tokenizer) = (&model.lm, &model.tokenizer);
+            Box::new(LmSummarizer::new(lm, tokenizer, max_tokens))
+        };
+        let settings = journal_settings(&manifest)?;
+        summarize_stage(
+            &self.output(Stage::Caption).join("captions.parquet"),
+            writer.as_ref(),
+            JournalPlace {
+                path: &self.journal(Stage::Summarize),
+                settings: &settings,
+            },
+            part.path(),
+            &mut |share| progress.set(coarse(share), ""),
+        )
+        .map_err(|e| self.with_words(e))?;
+        self.finished(Stage::Summarize, manifest, part.path())?;
+        part.finish()?;
+        self.forget_journal(Stage::Summarize)?;
+        progress.finish("");
+        Ok(())
+    }
+
+    /// The server of a stage, if the configuration gives it one; says so where it is on another machine.
+    pub(super) fn client(&self, stage: Stage) -> anyhow::Result<Option<Client>> {
+        let client = served::client(&self.config, stage)?;
+        if let Some(client) = &client {
+            served::announce(&self.config, stage, client);
+        }
+        Ok(client)
+    }
+
+    /// Answers of a stage that is under way.
+    fn journal(&self, stage: Stage) -> PathBuf {
+        self.dir.private().join(format!("{}.journal", stage.name()))
+    }
+
+    /// Removes the answers that a finished stage no longer needs.
+    pub(super) fn forget_journal(&self, stage: Stage) -> anyhow::Result<()> {
+        let path = self.journal(stage);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error, and what the server said of it in a private file: it may quote a photo's request.
+    fn with_words(&self, error: CorpusError) -> anyhow::Error {
+        let words = match &error {
+            CorpusError::Endpoint(error) => error.server_words(),
+            _ => None,
+        };
+        let path = self.dir.private().join("server-said.txt");
+        match words.map(|words| served::write_private(&path, words)) {
+            Some(Ok(())) => anyhow::anyhow!("{error}; its own words are in {}", path.display()),
+            _ => error.into(),
+        }
+    }
+}
+
+/// What a journal's answers depend on beside the photo or album: not on the other ones.
+fn journal_settings(manifest: &StageManifest) -> anyhow::Result<String> {
+    let StageManifest {
+        tool,
+        config,
+        inputs,
+        ..
+    } = manifest;
+    Ok(serde_json::to_string(&(tool, config, inputs.get("model")))?)
+}
+
+/// A private share, in twentieths: finer steps would tell how many albums there are.
+fn coarse(share: f64) -> f64 {
+    (share * 20.0).floor() / 20.0
+}
