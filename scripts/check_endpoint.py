@@ -43,8 +43,12 @@ def post(args, interface, body):
     request = urllib.request.Request(
         f"{args.url.rstrip('/')}/{interface}", json.dumps(body).encode(), headers)
     began = time.monotonic()
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer), time.monotonic() - began
+    try:
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            return json.load(answer), time.monotonic() - began
+    except OSError as error:
+        words = error.read(2000).decode(errors="replace") if hasattr(error, "read") else ""
+        raise SystemExit(f"{args.url} ({interface}): {error} {words}") from None
 
 
 def turns(subjects):
