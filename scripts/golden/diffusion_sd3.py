@@ -4,7 +4,8 @@ makes of it.
     python scripts/golden/diffusion_sd3.py
 
 writes crates/albumen-diffusion/tests/golden/sd3/: the pipeline as diffusers saves it (weights in bf16;
-two layers, one with MMDiT-X's second attention) and reference.safetensors, settings.json.
+two layers, one with MMDiT-X's second attention), plain/, a transformer as Stable Diffusion 3.0 has it, and
+reference.safetensors, settings.json.
 
 Seed 20251020. Written with torch 2.15.0, diffusers 0.42.1, transformers 5.24.0. Everything is computed
 in f32 on the CPU from the weights as stored.
@@ -50,8 +51,25 @@ def build():
     )
 
 
+def plain():
+    """Stable Diffusion 3.0's: queries and keys as they are, no second attention."""
+    return diffusers.SD3Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=16,
+        out_channels=16,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        caption_projection_dim=16,
+        pooled_projection_dim=28,
+        pos_embed_max_size=9,
+    )
+
+
 @torch.no_grad()
-def reference(pipeline, without_t5):
+def reference(pipeline, without_t5, plain):
     embeds, negative, pooled, negative_pooled = pipeline.encode_prompt(
         parts.PROMPT, None, None, negative_prompt=parts.NEGATIVE
     )
@@ -74,6 +92,9 @@ def reference(pipeline, without_t5):
         "pooled": pooled,
         "negative_pooled": negative_pooled,
         "transformer": pipeline.transformer(
+            noise[:1], embeds, pooled, torch.tensor([601.5]), return_dict=False
+        )[0],
+        "transformer_plain": plain(
             noise[:1], embeds, pooled, torch.tensor([601.5]), return_dict=False
         )[0],
         "vae": pipeline.vae.decode(noise[:1]).sample,
@@ -106,7 +127,11 @@ def main():
         directory, text_encoder_3=None, tokenizer_3=None, torch_dtype=torch.float32
     )
     without_t5.set_progress_bar_config(disable=True)
-    tensors = reference(pipeline, without_t5)
+    parts.shake(plain()).to(torch.bfloat16).save_pretrained(directory / "plain")
+    older = diffusers.SD3Transformer2DModel.from_pretrained(
+        directory / "plain", torch_dtype=torch.float32
+    )
+    tensors = reference(pipeline, without_t5, older)
     parts.write(directory, tensors, negative=parts.NEGATIVE, guidance=GUIDANCE)
 
 

@@ -97,6 +97,13 @@ pub fn estimate(
     })
 }
 
+/// The most bytes that one score of an attention takes: with its copy for the softmax, where it is
+/// not f32 itself, and its share.
+pub(crate) fn score_bytes(dtype: DType) -> u64 {
+    let copy = if dtype == DType::F32 { 0 } else { 4 };
+    dtype.size_in_bytes() as u64 + copy + 4
+}
+
 /// The sequence of a transformer.
 pub(crate) struct Tokens {
     /// Pixels to a side of a token.
@@ -130,8 +137,7 @@ impl Activations {
         let n = (self.width / side) * (self.height / side) + tokens.text as u64;
         let heads = rows * tokens.heads as u64;
         let heads = self.attention_slice.map_or(heads, |slice| heads.min(slice));
-        // Scores, their shares in f32, and the shares in the network's format.
-        let scores = heads * n * n * (2 * bytes + 4);
+        let scores = heads * n * n * score_bytes(self.dtype);
         // The stream, its norm, queries, keys and values with their rotation in f32; a feed-forward
         // network, four times as wide, takes less.
         let stream = rows * n * tokens.width as u64 * (6 * bytes + 8);
@@ -159,8 +165,7 @@ impl Activations {
             if let Some(attention) = block.down.or(block.up) {
                 let heads = rows * attention.heads as u64;
                 let heads = self.attention_slice.map_or(heads, |slice| heads.min(slice));
-                // Scores, their shares in f32, and the shares in the network's format.
-                let scores = heads * positions * positions * (2 * bytes + 4);
+                let scores = heads * positions * positions * score_bytes(self.dtype);
                 widest = widest.max(scores + rows * positions * channels * 8 * bytes);
             }
             positions = positions.div_ceil(4);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::Component;
 use crate::error::{DiffusionError, Result};
+use crate::estimate::score_bytes;
 use crate::layers::{Resnet, Upsample, attend, conv3x3};
 use crate::settings::LoadOptions;
 use crate::tiles;
@@ -126,10 +127,14 @@ impl VaeConfig {
     }
 
     /// About the most bytes of activations while one picture of `pixels` is decoded: input, output
-    /// and scratch (nine neighbours a pixel) of a convolution of the widest block at full size.
+    /// and scratch (nine neighbours a pixel) of a convolution of the widest block at full size, or
+    /// the scores of all latents to all.
     pub(crate) fn activation_bytes(&self, pixels: u64, dtype: DType) -> u64 {
+        let dtype = self.dtype(dtype);
         let widest = self.block_out_channels.get(..2).map_or(64, |c| c[1]) as u64;
-        pixels * widest * 11 * self.dtype(dtype).size_in_bytes() as u64
+        let convolution = pixels * widest * 11 * dtype.size_in_bytes() as u64;
+        let latents = pixels / (self.factor() * self.factor()) as u64;
+        convolution.max(latents * latents * score_bytes(dtype))
     }
 }
 

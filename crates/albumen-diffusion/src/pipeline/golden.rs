@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Pipeline, TextToImage};
 use crate::checkpoint::Checkpoint;
-use crate::noise::Noise;
+use crate::noise::{Noise, NoiseKey};
 use crate::settings::{LoadOptions, Request, Settings};
 use crate::tests::{copy, difference, golden};
 
@@ -117,6 +117,28 @@ impl Golden {
             .unwrap();
         let picture = levels(&model.pipeline.decode(&latents).unwrap());
         difference(&picture, &self.tensors["image"].narrow(0, 0, 1).unwrap())
+    }
+
+    /// Fails unless a picture is the same to the bit, drawn alone or beside others.
+    pub(super) fn draws_alone_as_beside_others(&self) {
+        let model = TextToImage::load(&self.dir, &options(DType::F32)).unwrap();
+        let settings = self.settings(None);
+        let request = |photo: u64| Request {
+            prompt: format!("photo {photo}{}", " of a lake".repeat(photo as usize)),
+            negative_prompt: self.made.negative.clone(),
+            noise: Noise::Stream(NoiseKey {
+                seed: 5,
+                album: 1,
+                photo,
+                album_weight: 0.25,
+            }),
+        };
+        let together = model.draw(&[0, 1, 2].map(request), &settings).unwrap();
+        assert_ne!(together[0], together[1]);
+        for photo in [2, 0, 1] {
+            let alone = model.draw(&[request(photo)], &settings).unwrap();
+            assert_eq!(alone[0], together[photo as usize], "photo {photo}");
+        }
     }
 
     /// A copy of the checkpoint to damage.

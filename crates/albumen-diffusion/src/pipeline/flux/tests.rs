@@ -72,6 +72,11 @@ fn pictures_are_the_references() {
 }
 
 #[test]
+fn a_picture_does_not_depend_on_those_beside_it() {
+    Golden::open("flux").draws_alone_as_beside_others();
+}
+
+#[test]
 fn half_precision_stays_near() {
     let found = Golden::open("flux").strays(DType::F16, None);
     assert!(found < 0.02 && found > 1e-6, "{found}");

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::estimate;
 use crate::pipeline::TextToImage;
 use crate::pipeline::golden::{Golden, every, options, replace};
 
@@ -35,6 +36,15 @@ fn one_step_and_the_decoder_give_the_references_numbers() {
     let conditions = pipeline.encode(&[golden.prompt()]).unwrap();
     let velocity = pipeline.predict(&noise, &conditions, 601.5).unwrap();
     golden.holds("transformer", &velocity);
+    // As in Stable Diffusion 3.0: queries and keys as they are, no second attention.
+    let component = golden.checkpoint().component("plain").unwrap();
+    let config: MmditConfig = component.config().unwrap();
+    let plain = component.build(DType::F32, &Device::Cpu, |vb| {
+        Mmdit::load(&config, None, &vb)
+    });
+    let Conditions { text, pooled } = &conditions;
+    let velocity = plain.unwrap().forward(&noise, text, pooled, 601.5).unwrap();
+    golden.holds("transformer_plain", &velocity);
     // The pipeline scales latents before it decodes them; the reference does not.
     let latents = ((noise - 0.0609).unwrap() * 1.5305).unwrap();
     golden.holds("vae", &pipeline.vae.decode(&latents).unwrap());
@@ -67,6 +77,11 @@ fn a_checkpoint_without_t5_takes_zeros() {
     let checkpoint = Checkpoint::open(copy.path()).unwrap();
     let pipeline = StableDiffusion3::load(&checkpoint, &options(DType::F32)).unwrap();
     golden.draws("image_without_t5", &pipeline, &golden.settings(None));
+}
+
+#[test]
+fn a_picture_does_not_depend_on_those_beside_it() {
+    Golden::open("sd3").draws_alone_as_beside_others();
 }
 
 #[test]
@@ -172,4 +187,51 @@ fn damaged_checkpoints_are_refused_by_name() {
         fs::copy(from, dir.join("text_encoder_3/config.json")).unwrap();
     });
     assert!(swapped.contains("T5EncoderModel"), "{swapped}");
+}
+
+#[test]
+fn the_estimate_counts_text_encoders_as_they_are_loaded() {
+    let golden = Golden::open("sd3");
+    let half = options(DType::F16);
+    let found = estimate(&golden.dir, &half, &golden.settings(None), 1).unwrap();
+    let size = |name: &str| found.components.iter().find(|c| c.name == name).unwrap();
+    assert_eq!(found.components.len(), 5);
+    // T5 is f32 on the processor.
+    let t5 = size("text_encoder_3");
+    assert_eq!(t5.weight_bytes, 4 * t5.parameters);
+    let transformer = size("transformer");
+    assert_eq!(transformer.weight_bytes, 2 * transformer.parameters);
+
+    // One head of the autoencoder over 512 x 512 latents, at ten bytes a score.
+    let large = Settings {
+        width: 1024,
+        height: 1024,
+        ..golden.settings(None)
+    };
+    let found = estimate(&golden.dir, &half, &large, 1).unwrap();
+    assert_eq!(found.activation_bytes, 10 << 36);
+    // 24 heads of two rows over 16 x 16 tokens and 333 of the text, and the stream.
+    let vae = VaeConfig::read(&golden.checkpoint().component("vae").unwrap()).unwrap();
+    let bytes = |attention_slice| {
+        let of = Activations {
+            width: 64,
+            height: 64,
+            batch: 1,
+            guided: true,
+            dtype: DType::F16,
+            attention_slice,
+            vae_slicing: false,
+        };
+        let tokens = Tokens {
+            side: 4,
+            text: 333,
+            heads: 24,
+            width: 8,
+            rows: 2,
+        };
+        of.transformer(&tokens, &vae)
+    };
+    let (score, stream) = (589 * 589 * 10, 2 * 589 * 8 * 20);
+    assert_eq!(bytes(None), 48 * score + stream);
+    assert_eq!(bytes(Some(8)), 8 * score + stream);
 }

@@ -48,6 +48,11 @@ fn pictures_are_the_references() {
 }
 
 #[test]
+fn a_picture_does_not_depend_on_those_beside_it() {
+    Golden::open("z_image").draws_alone_as_beside_others();
+}
+
+#[test]
 fn half_precision_stays_near() {
     let found = Golden::open("z_image").strays(DType::F16, Some(0.0));
     assert!(found < 0.02 && found > 1e-6, "{found}");
