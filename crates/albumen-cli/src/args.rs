@@ -53,6 +53,8 @@ pub enum Command {
     Account(AccountArgs),
     /// Recompute a release's epsilon and check every hash
     Verify(VerifyArgs),
+    /// Compare a run's synthetic albums with the private ones. Not differentially private
+    Evaluate(EvaluateArgs),
     /// Fetch or list the public models, word lists and pictures
     Assets(AssetsArgs),
     /// List, fetch or inspect models of every kind
@@ -169,6 +171,42 @@ pub struct AccountArgs {
 pub struct VerifyArgs {
     /// The release directory
     pub release: PathBuf,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `albumen evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The run directory. Writes report.internal.html and private/evaluate/metrics.json in it, and
+    /// says nothing of what they hold
+    #[arg(required_unless_present = "real")]
+    pub run: Option<PathBuf>,
+    /// Compare files instead of a run: the real albums, as JSON lines or Parquet
+    #[arg(long, value_name = "FILE", conflicts_with = "run", requires_all = ["synthetic", "show_private_metrics"])]
+    pub real: Option<PathBuf>,
+    /// The synthetic albums; of a curated.parquet the kept ones
+    #[arg(long, value_name = "FILE", requires = "real")]
+    pub synthetic: Option<PathBuf>,
+    /// Real albums for the ceiling [default: one half of --real, which then is compared by the other]
+    #[arg(long, value_name = "FILE", requires = "real")]
+    pub held_out: Option<PathBuf>,
+    /// Albums of the public model without an adapter
+    #[arg(long, value_name = "FILE", requires = "real")]
+    pub floor: Option<PathBuf>,
+    /// Albums and captions that are looked at, at most [default: the configuration's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(20..))]
+    pub samples: Option<u64>,
+    /// Seed of halves, samples, clusters and intervals [default: the configuration's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// asset:all-minilm-l6-v2, or path: and a directory [default: the configuration's]
+    #[arg(long, value_name = "NAME")]
+    pub embedder: Option<String>,
+    /// Show the numbers, stamped as private. They are outside the guarantee: never share them
+    #[arg(long)]
+    pub show_private_metrics: bool,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod dataset;
+pub(crate) mod evaluate;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod run;

@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => command::plan::plan(args),
         Command::Account(args) => command::account::account(args),
         Command::Verify(args) => command::verify::verify(args),
+        Command::Evaluate(args) => command::evaluate::evaluate(args),
         Command::Assets(args) => command::assets::assets(args),
         Command::Models(args) => command::models::models(args),
         Command::Dataset(args) => command::dataset::dataset(args),

@@ -13,6 +13,7 @@ use albumen_lm::{AnyLm, Device, Precision, Weights};
 use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
 use albumen_schema::config::{ComputeConfig, ComputePrecision};
 use albumen_schema::{Config, ModelStatement, ModelUse};
+use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
 
 use crate::stages::{Stage, served};
@@ -44,6 +45,25 @@ impl Models {
     /// A file of an asset.
     pub(crate) fn asset(&self, asset: &str, file: &str) -> anyhow::Result<PathBuf> {
         Ok(self.home.require(asset, file)?)
+    }
+
+    /// The sentence embedder of this name: `asset:all-minilm-l6-v2`, or `path:` and a directory.
+    pub(crate) fn embedder(&self, name: &str) -> anyhow::Result<Embedder> {
+        let dir = match name.split_once(':') {
+            Some(("asset", asset)) => {
+                let weights = self.asset(asset, "model.safetensors")?;
+                weights
+                    .parent()
+                    .context("an asset has no folder")?
+                    .to_owned()
+            }
+            Some(("path", path)) => PathBuf::from(path),
+            _ => bail!(
+                "{name:?} names no embedder\n  hint: write asset:all-minilm-l6-v2, or path: and a \
+                 directory with config.json, model.safetensors and tokenizer.json"
+            ),
+        };
+        Ok(Embedder::load(&dir)?)
     }
 
     /// Where public files made from assets may be cached.

@@ -1,6 +1,7 @@
 //! The stages of a run: what each reads, which part of the configuration it depends on, and what
 //! it leaves.
 
+mod evaluate;
 mod ledger;
 pub(crate) mod metrics;
 mod private;

@@ -29,6 +29,24 @@ pub enum EvalError {
     /// The ledger makes no statement.
     #[error("{0}")]
     Statement(#[from] albumen_synth::SynthError),
+    /// A side of a comparison has hardly any texts. How many is not said: it may be private.
+    #[error(
+        "one side has too few {kind} to compare; sample more albums, or give the evaluation more real ones"
+    )]
+    TooFew {
+        /// What is compared.
+        kind: &'static str,
+    },
+    /// A line of a file of albums does not read. What stands there is not repeated: it may be private.
+    #[error("{}, line {line}, column {column}: this is no album; write {{\"album_id\": \"...\", \"summary\": \"...\", \"photos\": [{{\"caption\": \"...\"}}]}}", path.display())]
+    Albums {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
     /// The template failed.
     #[error("cannot write the report: {0}")]
     Template(#[from] minijinja::Error),

@@ -1,5 +1,6 @@
 //! Sentence embeddings with all-MiniLM-L6-v2: a BERT of 6 layers and width 384, mean pooling over
-//! the tokens, unit length (Reimers & Gurevych 2019, "Sentence-BERT", section 3).
+//! the tokens, unit length (Reimers & Gurevych 2019, "Sentence-BERT", section 3); or with another BERT
+//! that lies in a directory as sentence-transformers writes it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,13 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
+use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::error::{Result, VisionError, read_file};
 
-/// Length of a sentence embedding.
+/// Length of a sentence embedding of all-MiniLM-L6-v2.
 pub const EMBEDDING_DIM: usize = 384;
 
 /// Longest input in tokens, `[CLS]` and `[SEP]` included; the rest is cut off, as
@@ -29,15 +32,43 @@ const CONFIG: &str = r#"{
     "layer_norm_eps": 1e-12, "pad_token_id": 0, "model_type": "bert"
 }"#;
 
+/// The token states that make a sentence's embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first one, `[CLS]`.
+    First,
+}
+
+/// sentence-transformers' `1_Pooling/config.json`.
+#[derive(Deserialize)]
+struct PoolingConfig {
+    #[serde(default)]
+    pooling_mode_cls_token: bool,
+    #[serde(default)]
+    pooling_mode_mean_tokens: bool,
+}
+
+/// sentence-transformers' `sentence_bert_config.json`.
+#[derive(Deserialize)]
+struct LengthConfig {
+    max_seq_length: Option<usize>,
+}
+
 /// The sentence encoder.
 pub struct Embedder {
     model: BertModel,
+    pooling: Pooling,
     tokenizer: Tokenizer,
     tokenizer_path: PathBuf,
 }
 
 impl Embedder {
-    /// Loads `model.safetensors` and `tokenizer.json` from `dir`.
+    /// Loads `model.safetensors` and `tokenizer.json` from `dir`. Without a `config.json` there the
+    /// model is all-MiniLM-L6-v2; with one, pooling and longest input are those of
+    /// `1_Pooling/config.json` and `sentence_bert_config.json`, or else mean pooling and the least of
+    /// 256 tokens and the model's positions.
     ///
     /// # Errors
     /// A file that is missing, cut short or of another architecture.
@@ -46,11 +77,11 @@ impl Embedder {
         let bytes = read_file(&path)?;
         let invalid = |reason: String| VisionError::Format {
             path: path.clone(),
-            format: "MiniLM safetensors",
+            format: "BERT safetensors",
             offset: 0,
             reason,
         };
-        let config: Config = serde_json::from_str(CONFIG).map_err(|e| invalid(e.to_string()))?;
+        let (config, pooling, max_tokens) = settings(dir)?;
         let vb = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu)
             .map_err(|e| invalid(e.to_string()))?;
         let model = BertModel::load(vb, &config).map_err(|e| invalid(e.to_string()))?;
@@ -65,18 +96,19 @@ impl Embedder {
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(Some(TruncationParams {
-                max_length: MAX_TOKENS,
+                max_length: max_tokens,
                 ..Default::default()
             }))
             .map_err(refused)?;
         Ok(Self {
             model,
+            pooling,
             tokenizer,
             tokenizer_path,
         })
     }
 
-    /// One unit-length row of [`EMBEDDING_DIM`] numbers for each text, in the order given; their
+    /// One unit-length row of the model's width ([`EMBEDDING_DIM`]) for each text, in the order given; their
     /// dot products are cosine similarities. A row does not depend on the other texts: only texts
     /// of the same token count share a forward pass, so there is no padding.
     ///
@@ -115,8 +147,74 @@ impl Embedder {
     fn forward(&self, ids: Vec<u32>, b: usize, t: usize) -> Result<Vec<Vec<f32>>> {
         let ids = Tensor::from_vec(ids, (b, t), &Device::Cpu)?; // (b, t)
         let states = self.model.forward(&ids, &ids.zeros_like()?, None)?; // (b, t, d)
-        let pooled = states.mean(1)?; // (b, d)
+        let pooled = match self.pooling {
+            Pooling::Mean => states.mean(1)?,           // (b, d)
+            Pooling::First => states.get_on_dim(1, 0)?, // (b, d)
+        };
         let norm = pooled.sqr()?.sum_keepdim(1)?.sqrt()?; // (b, 1)
         Ok(pooled.broadcast_div(&norm)?.to_vec2()?)
+    }
+}
+
+/// Architecture, pooling and longest input of the model in `dir`.
+fn settings(dir: &Path) -> Result<(Config, Pooling, usize)> {
+    let path = dir.join("config.json");
+    if !path.exists() {
+        let config: Value = parse(&path, CONFIG.as_bytes())?;
+        return Ok((from_value(&path, config)?, Pooling::Mean, MAX_TOKENS));
+    }
+    let value: Value = parse(&path, &read_file(&path)?)?;
+    if let Some(kind) = value.get("model_type").and_then(Value::as_str)
+        && kind != "bert"
+    {
+        return Err(VisionError::Format {
+            path,
+            format: "BERT configuration",
+            offset: 0,
+            reason: format!("the architecture is `{kind}`; embedders are of `bert`"),
+        });
+    }
+    let config: Config = from_value(&path, value)?;
+    let path = dir.join("1_Pooling/config.json");
+    let mut pooling = Pooling::Mean;
+    if path.exists() {
+        let found: PoolingConfig = parse(&path, &read_file(&path)?)?;
+        pooling = match (found.pooling_mode_mean_tokens, found.pooling_mode_cls_token) {
+            (true, false) => Pooling::Mean,
+            (false, true) => Pooling::First,
+            _ => {
+                return Err(VisionError::Format {
+                    path,
+                    format: "pooling configuration",
+                    offset: 0,
+                    reason: "pooling is by neither the mean nor the first token alone".to_owned(),
+                });
+            }
+        };
+    }
+    let path = dir.join("sentence_bert_config.json");
+    let mut longest = MAX_TOKENS;
+    if path.exists() {
+        let found: LengthConfig = parse(&path, &read_file(&path)?)?;
+        longest = found.max_seq_length.unwrap_or(longest);
+    }
+    let longest = longest.min(config.max_position_embeddings);
+    Ok((config, pooling, longest))
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(path: &Path, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| not_json(path, &e))
+}
+
+fn from_value(path: &Path, value: Value) -> Result<Config> {
+    serde_json::from_value(value).map_err(|e| not_json(path, &e))
+}
+
+fn not_json(path: &Path, e: &serde_json::Error) -> VisionError {
+    VisionError::Format {
+        path: path.to_owned(),
+        format: "BERT configuration",
+        offset: 0,
+        reason: e.to_string(),
     }
 }

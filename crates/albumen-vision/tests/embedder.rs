@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use albumen_vision::VisionError;
 use albumen_vision::embedder::{EMBEDDING_DIM, Embedder};
 use serde::Deserialize;
@@ -69,4 +71,40 @@ fn missing_and_cut_files_are_named() {
         panic!("loaded half a file")
     };
     assert!(matches!(&error, VisionError::Format { .. }), "{error}");
+}
+
+/// A directory as sentence-transformers lays it out: its own width, longest input and pooling.
+#[test]
+fn another_bert_is_read_from_its_directory() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tiny_bert");
+    let expected = std::fs::read(golden.join("expected.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+    let sentences: Vec<String> = serde_json::from_value(expected["sentences"].clone()).unwrap();
+    let compare = |dir: &Path, pooling: &str| {
+        let rows = Embedder::load(dir).unwrap().embed(&sentences).unwrap();
+        let expected: Vec<Vec<f32>> = serde_json::from_value(expected[pooling].clone()).unwrap();
+        for (row, expected) in rows.iter().zip(&expected) {
+            let difference = largest_difference(row, expected);
+            assert!(difference < 1e-5, "{pooling} differs by {difference}");
+        }
+    };
+    compare(&golden, "first");
+
+    let dir = tempfile::tempdir().unwrap();
+    for file in [
+        "model.safetensors",
+        "tokenizer.json",
+        "config.json",
+        "sentence_bert_config.json",
+    ] {
+        std::fs::copy(golden.join(file), dir.path().join(file)).unwrap();
+    }
+    compare(dir.path(), "mean");
+    let text = std::fs::read_to_string(golden.join("config.json")).unwrap();
+    let other = text.replace("\"bert\"", "\"mpnet\"");
+    std::fs::write(dir.path().join("config.json"), other).unwrap();
+    let Err(error) = Embedder::load(dir.path()) else {
+        panic!("loaded another architecture")
+    };
+    assert!(error.to_string().contains("`mpnet`"), "{error}");
 }

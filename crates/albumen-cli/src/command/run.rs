@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{RunArgs, StageArgs, TrainArgs};
 use crate::budget::Budget;
 use crate::command::read_config;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::models::Models;
 use crate::progress::{print_json, say};
 use crate::run_dir::RunDir;
@@ -70,6 +70,20 @@ pub(crate) fn train(args: &TrainArgs) -> Outcome {
 
 fn run_directory(config: &Config, out: Option<&Path>) -> PathBuf {
     out.map_or_else(|| Path::new("runs").join(&config.name), Path::to_owned)
+}
+
+/// A run directory that is there, with the configuration that it was made with.
+pub(crate) fn existing(run: &Path) -> Outcome<Runner> {
+    let config = run.join("run.toml");
+    if !config.is_file() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{} is no run directory: it has no run.toml\n  hint: name what `albumen run CONFIG` made, \
+             normally runs/NAME",
+            run.display()
+        )));
+    }
+    let runner = runner(read_config(&config)?, run, None, false)?;
+    Ok(runner.context("a run was only checked")?)
 }
 
 /// Solves for the budget, finds the models, opens the run directory: all that can fail before

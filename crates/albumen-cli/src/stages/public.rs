@@ -77,7 +77,7 @@ impl Runner {
     }
 
     /// The model that writes synthetic albums.
-    fn sampled_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
+    pub(super) fn sampled_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
         let compute = &self.config.compute;
         let precision = if self.config.generate.eight_bit {
             Precision::Int8
@@ -107,10 +107,7 @@ impl Runner {
         let progress = Progress::start("curate");
         let part = Part::start(&self.output(Stage::Curate))?;
         let sampled = storage::read_sampled(&self.output(Stage::Generate).join("sampled.parquet"))?;
-        let words = WordList::load(&self.models.asset("naughty-words", "en.json")?)?;
-        let embedder = self.embedder()?;
-        let curated =
-            Curator::new(&self.config.curate, &words, Some(&embedder))?.curate(&sampled)?;
+        let curated = self.judge(&sampled)?;
         storage::write_curated(&part.path().join("curated.parquet"), &curated)?;
         self.finished(Stage::Curate, manifest, part.path())?;
         part.finish()?;
@@ -120,6 +117,14 @@ impl Runner {
             curated.len()
         ));
         Ok(())
+    }
+
+    /// The filters' verdict on each album.
+    pub(super) fn judge(&self, albums: &[SyntheticAlbum]) -> anyhow::Result<Vec<Curated>> {
+        let words = WordList::load(&self.models.asset("naughty-words", "en.json")?)?;
+        let embedder = self.embedder()?;
+        let curator = Curator::new(&self.config.curate, &words, Some(&embedder))?;
+        Ok(curator.curate(albums)?)
     }
 
     fn embedder(&self) -> anyhow::Result<Embedder> {

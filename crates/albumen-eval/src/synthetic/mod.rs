@@ -197,7 +197,10 @@ impl Sizes {
 }
 
 /// Embeds each different text once; rows in the order of `texts`.
-fn embed_once(texts: &[&str], embedder: &dyn SentenceEmbedding) -> Result<Vec<Vec<f32>>> {
+pub(crate) fn embed_once(
+    texts: &[&str],
+    embedder: &dyn SentenceEmbedding,
+) -> Result<Vec<Vec<f32>>> {
     let mut different: Vec<&str> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for text in texts {

@@ -6,6 +6,7 @@
 mod compute;
 mod endpoint;
 mod error;
+mod evaluate;
 mod privacy;
 mod release;
 mod stages;
@@ -15,6 +16,7 @@ mod validate;
 pub use compute::{ComputeConfig, ComputePrecision};
 pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
+pub use evaluate::EvaluateConfig;
 pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
 pub use stages::{
@@ -66,6 +68,9 @@ pub struct Config {
     /// What the release says of itself.
     #[serde(default)]
     pub export: ExportConfig,
+    /// How the synthetic albums are compared with the private ones.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
 }
 
 impl Config {

@@ -51,7 +51,8 @@ impl Config {
         self.check_training("train.summary", &self.train.summary)?;
         self.check_training("train.caption", &self.train.caption)?;
         self.train.public.as_ref().map_or(Ok(()), check_public)?;
-        self.check_synthesis()
+        self.check_synthesis()?;
+        self.check_evaluation()
     }
 
     fn check_inputs(&self) -> Result<(), Fault> {
@@ -280,6 +281,40 @@ impl Config {
             "curate.near_duplicate",
             format!("is {}", self.curate.near_duplicate),
             "a Jaccard similarity lies in (0, 1]",
+        )
+    }
+}
+
+impl Config {
+    fn check_evaluation(&self) -> Result<(), Fault> {
+        let e = &self.evaluate;
+        require(
+            e.samples >= 20,
+            "evaluate.samples",
+            format!("is {}", e.samples),
+            "use 20 or more; the measures want thousands",
+        )?;
+        require(
+            (40..=100_000).contains(&e.resamples),
+            "evaluate.resamples",
+            format!("is {}", e.resamples),
+            "use 40 to 100000; 200 is enough for two digits",
+        )?;
+        require(
+            (2..=1000).contains(&e.topics),
+            "evaluate.topics",
+            format!("is {}", e.topics),
+            "use 2 to 1000",
+        )?;
+        require(
+            e.embedder == "asset:all-minilm-l6-v2"
+                || e.embedder
+                    .strip_prefix("path:")
+                    .is_some_and(|p| !p.is_empty()),
+            "evaluate.embedder",
+            format!("is `{}`, which names no embedder", e.embedder),
+            "use `asset:all-minilm-l6-v2`, or `path:` and a directory with config.json, \
+             model.safetensors and tokenizer.json",
         )
     }
 }
