@@ -42,12 +42,14 @@ def count(build):
     return model, sum(p.numel() for p in model.parameters())
 
 
-def whole(cls, config, repository, part="model"):
+def whole(cls, config, repository, processor=None):
     """A model of transformers in one directory."""
     _, parameters = count(lambda: cls(config))
-    described = {**plain(config.to_dict()), "architectures": [cls.__name__]}
-    return {"repository": repository, "class": cls.__name__, "parts": {part: parameters},
-            "files": {"config.json": described}}
+    files = {"config.json": {**plain(config.to_dict()), "architectures": [cls.__name__]}}
+    if processor:
+        files["preprocessor_config.json"] = processor
+    return {"repository": repository, "class": cls.__name__, "parts": {"model": parameters},
+            "files": files}
 
 
 def pipeline(cls, repository, parts):
@@ -109,7 +111,10 @@ def blip(repository, width, layers):
                          intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
                          max_position_embeddings=512),
         image_text_hidden_size=256)
-    return whole(tf.BlipForConditionalGeneration, config, repository)
+    processor = {"image_processor_type": "BlipImageProcessor", "size": {"height": 384, "width": 384},
+                 "image_mean": [0.48145466, 0.4578275, 0.40821073],
+                 "image_std": [0.26862954, 0.26130258, 0.27577711]}
+    return whole(tf.BlipForConditionalGeneration, config, repository, processor)
 
 
 KNOWN = [
@@ -146,7 +151,10 @@ KNOWN = [
                                  temporal_patch_size=2, deepstack_visual_indexes=[8, 16, 24],
                                  num_position_embeddings=2304),
               tie_word_embeddings=False),
-          "Qwen/Qwen3-VL-8B-Instruct"),
+          "Qwen/Qwen3-VL-8B-Instruct",
+          {"image_processor_type": "Qwen2VLImageProcessorFast", "patch_size": 16, "merge_size": 2,
+           "temporal_patch_size": 2, "size": {"shortest_edge": 65536, "longest_edge": 16777216},
+           "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}),
     sdxl("stabilityai/sdxl-turbo"),
     sdxl("stabilityai/stable-diffusion-xl-base-1.0"),
     pipeline("FluxPipeline", "black-forest-labs/FLUX.1-schnell", {

@@ -77,7 +77,8 @@ pub struct RunArgs {
     /// Do this stage again even where it is finished
     #[arg(long, value_name = "STAGE")]
     pub force: Option<Stage>,
-    /// Check configuration, budget and models, and stop before any data is read
+    /// Check configuration, budget and models, print the memory that each stage needs, and stop. Nothing
+    /// is fetched, loaded or read
     #[arg(long)]
     pub check: bool,
     /// Draw private randomness from this seed. Voids the guarantee: ledger and card say so

@@ -6,6 +6,7 @@ pub mod args;
 mod budget;
 mod command;
 mod failure;
+mod memory;
 mod models;
 mod progress;
 mod run_dir;

@@ -1,22 +1,26 @@
 //! Finding and loading the models that a configuration names.
 
 pub(crate) mod assets;
+mod look;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use albumen_assets::{Check, Home, State};
 use albumen_lm::tokenizer::Tokenizer;
-use albumen_lm::{AnyLm, Device, Precision, Weights};
+use albumen_lm::weights::read_config;
+use albumen_lm::{AnyLm, Device, ModelConfig, Precision, Weights};
 use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
-use albumen_schema::config::{ComputeConfig, ComputePrecision};
+use albumen_schema::config::{ComputeConfig, ComputePrecision, CorpusConfig, InputFormat};
 use albumen_schema::{Config, ModelStatement, ModelUse};
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
 
 use crate::stages::{Stage, served};
+
+pub(crate) use look::Look;
 
 /// A language model in memory.
 pub(crate) struct LanguageModel {
@@ -26,11 +30,14 @@ pub(crate) struct LanguageModel {
     pub(crate) tokenizer: Tokenizer,
 }
 
-/// Models by name, each found and loaded once.
+/// What tells a loaded model from another.
+type Loaded = (String, Device, Precision);
+
+/// Models by name, each found once; the language model that was used last stays loaded.
 pub(crate) struct Models {
     home: Home,
     found: RefCell<BTreeMap<String, Found>>,
-    loaded: BTreeMap<(String, Device, Precision), Rc<LanguageModel>>,
+    loaded: Option<(Loaded, Rc<LanguageModel>)>,
 }
 
 impl Models {
@@ -38,7 +45,7 @@ impl Models {
         Ok(Self {
             home: Home::locate()?,
             found: RefCell::default(),
-            loaded: BTreeMap::new(),
+            loaded: None,
         })
     }
 
@@ -118,11 +125,10 @@ impl Models {
                 self.home.asset_dir(asset).display()
             );
         }
-        let pin = model.pin;
         Ok(Found {
             name: model.name.to_owned(),
-            licence: Some(pin.licence.to_owned()),
-            revision: Some(format!("{} {}", pin.package, pin.version)),
+            licence: Some(model.licence()),
+            revision: Some(model.revision()),
             architecture: Some(model.architecture),
             fingerprint: fingerprint(&path)?,
             place: Place::Local(path),
@@ -137,9 +143,12 @@ impl Models {
         precision: Precision,
     ) -> anyhow::Result<Rc<LanguageModel>> {
         let key = (name.to_owned(), device, precision);
-        if let Some(model) = self.loaded.get(&key) {
+        if let Some((loaded, model)) = &self.loaded
+            && *loaded == key
+        {
             return Ok(Rc::clone(model));
         }
+        self.unload();
         let found = self.find(name)?;
         let path = found.path()?;
         let failed = || format!("cannot load the model {name}");
@@ -147,20 +156,32 @@ impl Models {
         let weights = Weights::load(path).with_context(failed)?;
         let lm = AnyLm::new(weights, device, precision).with_context(failed)?;
         let model = Rc::new(LanguageModel { lm, tokenizer });
-        self.loaded.insert(key, Rc::clone(&model));
+        self.loaded = Some((key, Rc::clone(&model)));
         Ok(model)
+    }
+
+    /// Lets go of the language model, whose memory the next stage may need.
+    pub(crate) fn unload(&mut self) {
+        self.loaded = None;
     }
 
     /// Every public model that a release of this configuration is made with.
     pub(crate) fn statements(&self, config: &Config) -> anyhow::Result<Vec<ModelStatement>> {
         used(config)
             .map(|(used_for, name)| {
-                let found = self.find(name)?;
+                // Of an asset the pin says all, whether it is there or not.
+                let (name, revision, licence) = if let Some(asset) = assets::of_name(name) {
+                    let name = asset.name.to_owned();
+                    (name, Some(asset.revision()), Some(asset.licence()))
+                } else {
+                    let found = self.find(name)?;
+                    (found.name, found.revision, found.licence)
+                };
                 Ok(ModelStatement {
                     used_for,
-                    name: found.name,
-                    revision: found.revision,
-                    licence: found.licence,
+                    name,
+                    revision,
+                    licence,
                 })
             })
             .collect()
@@ -175,18 +196,21 @@ impl Models {
             "`generate.eight_bit` needs `compute.device = \"cpu\"`\n  hint: other devices sample in \
              `compute.precision`"
         );
-        let language = [Kind::Language];
-        self.find_for("summarize.model", &config.summarize.model, &language)?;
-        let model = self.find_for("train.model", &config.train.model, &language)?;
-        check_lengths(config, model.path()?)?;
-        let captioners = [Kind::Captioner, Kind::Tagger];
-        self.find_for("caption.model", &config.caption.model, &captioners)?;
-        for stage in [Stage::Caption, Stage::Summarize, Stage::Render] {
-            // A key that is not there is found now.
-            served::client(config, stage)?;
+        for (key, name, kinds) in named(config) {
+            self.find_for(key, name, kinds)?;
+        }
+        let model = self.find(&config.train.model)?;
+        check_lengths(config, &read_config(model.path()?)?)?;
+        check_keys(config)?;
+        self.check_assets(config)
+    }
+
+    /// Fails where an asset that the run uses without naming it is not there.
+    pub(crate) fn check_assets(&self, config: &Config) -> anyhow::Result<()> {
+        for (_, name) in used(config).filter(|(_, name)| name.starts_with("asset:")) {
+            self.find(name)?;
         }
         for (asset, file) in [
-            ("all-minilm-l6-v2", "model.safetensors"),
             ("naughty-words", "en.json"),
             ("fluent-emoji-flat", "icons.json"),
         ] {
@@ -196,22 +220,62 @@ impl Models {
     }
 }
 
-/// Every model of a configuration, with the names of the assets that no key names.
+/// Fails where a key that a server asks for is not there.
+pub(crate) fn check_keys(config: &Config) -> anyhow::Result<()> {
+    for stage in [Stage::Caption, Stage::Summarize, Stage::Render] {
+        served::client(config, stage)?;
+    }
+    Ok(())
+}
+
+/// Whether the albums are text, so that no photo is captioned.
+pub(crate) fn is_text(corpus: &CorpusConfig) -> bool {
+    match corpus.format {
+        InputFormat::Jsonl => true,
+        InputFormat::Auto => {
+            corpus.path.is_file() || corpus.path.extension().is_some_and(|e| e == "jsonl")
+        }
+        _ => false,
+    }
+}
+
+/// Every model that a configuration names: its key, its name, and what it may be.
+pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind])> {
+    let mut named: Vec<(_, &str, &'static [Kind])> = vec![
+        (
+            "summarize.model",
+            &config.summarize.model,
+            &[Kind::Language],
+        ),
+        ("train.model", &config.train.model, &[Kind::Language]),
+    ];
+    if !is_text(&config.corpus) {
+        let kinds = &[Kind::Captioner, Kind::Tagger];
+        named.insert(0, ("caption.model", &config.caption.model, kinds));
+    }
+    named
+}
+
+/// Every model that a configuration uses, with the assets that no key names.
 fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
-    let tagger = config.caption.model == "asset:efficientnet-lite0";
+    let photos = !is_text(&config.corpus);
+    let model = config.caption.model.as_str();
+    let tagger = photos && model == "asset:efficientnet-lite0";
+    let captions = photos.then_some((ModelUse::Captions, model));
     let objects = tagger.then_some((ModelUse::Objects, "asset:nanodet"));
     let renderer = config.render.renderer.as_str();
     let served = renderer.starts_with("endpoint:");
     let pictures = served.then_some((ModelUse::Pictures, renderer));
-    [
-        (ModelUse::Captions, config.caption.model.as_str()),
+    let rest = [
         (ModelUse::Summaries, config.summarize.model.as_str()),
         (ModelUse::LanguageModel, config.train.model.as_str()),
         (ModelUse::TextVectors, "asset:all-minilm-l6-v2"),
-    ]
-    .into_iter()
-    .chain(objects)
-    .chain(pictures)
+    ];
+    captions
+        .into_iter()
+        .chain(objects)
+        .chain(rest)
+        .chain(pictures)
 }
 
 /// Tokens of the fixed words around summary and caption, with room to spare.
@@ -219,10 +283,10 @@ const FIXED_WORDS: usize = 64;
 
 /// Fails where the longest text that training may cut to does not fit the model: found before any
 /// private text is read, so that no failure can depend on one.
-fn check_lengths(config: &Config, model: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_lengths(config: &Config, model: &ModelConfig) -> anyhow::Result<()> {
     let limits = &config.generate;
     let longest = limits.max_summary_tokens + limits.max_caption_tokens + FIXED_WORDS;
-    let room = albumen_lm::weights::read_config(model)?.max_position;
+    let room = model.max_position;
     ensure!(
         longest <= room,
         "`generate.max_summary_tokens` and `generate.max_caption_tokens` allow texts of {longest} \
@@ -259,5 +323,24 @@ pub(crate) fn precision(compute: &ComputeConfig) -> Precision {
     match compute.precision {
         ComputePrecision::F32 => Precision::F32,
         ComputePrecision::Bf16 => Precision::Bf16,
+    }
+}
+
+/// The precision in which the models are trained. Devices other than the processor train in f32: there
+/// a unit's gradient may round differently beside other units, and in bf16 each such flip would be
+/// thousands of times larger.
+pub(crate) fn training_precision(compute: &ComputeConfig) -> anyhow::Result<Precision> {
+    Ok(match device(compute)? {
+        Device::Cpu => precision(compute),
+        _ => Precision::F32,
+    })
+}
+
+/// The precision in which synthetic albums are sampled.
+pub(crate) fn sampling_precision(config: &Config) -> Precision {
+    if config.generate.eight_bit {
+        Precision::Int8
+    } else {
+        precision(&config.compute)
     }
 }

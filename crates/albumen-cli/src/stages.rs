@@ -133,6 +133,9 @@ impl Runner {
     }
 
     fn execute(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
+        if matches!(stage, Stage::Caption | Stage::Curate | Stage::Render) {
+            self.models.unload();
+        }
         match stage {
             Stage::Ingest => self.ingest(manifest),
             Stage::Caption => self.caption(manifest),

@@ -60,15 +60,7 @@ impl Found {
     /// # Errors
     /// [`Error::WrongKind`].
     pub fn require(&self, wanted: &[Kind], key: &str) -> Result<(), Error> {
-        match (self.architecture, wanted) {
-            (Some(found), [first, ..]) if !wanted.contains(&found.kind) => Err(Error::WrongKind {
-                key: key.into(),
-                name: self.name.clone(),
-                found,
-                wanted: *first,
-            }),
-            _ => Ok(()),
-        }
+        require(self.architecture, &self.name, wanted, key)
     }
 
     /// The model in a few words, for the data card.
@@ -85,6 +77,27 @@ impl Found {
             (None, Some(licence)) => format!("{name} ({licence})"),
             (None, None) => name.clone(),
         }
+    }
+}
+
+/// Fails where a model, by its public name, is known to be of none of these kinds.
+///
+/// # Errors
+/// [`Error::WrongKind`], which names the place where it would be of use.
+pub fn require(
+    architecture: Option<&'static Architecture>,
+    name: &str,
+    wanted: &[Kind],
+    key: &str,
+) -> Result<(), Error> {
+    match (architecture, wanted) {
+        (Some(found), [first, ..]) if !wanted.contains(&found.kind) => Err(Error::WrongKind {
+            key: key.into(),
+            name: name.into(),
+            found,
+            wanted: *first,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ pub mod safetensors;
 
 pub use detect::detect;
 pub use error::Error;
-pub use found::{Found, Place, find_endpoint, find_path, fingerprint, licence};
+pub use found::{Found, Place, find_endpoint, find_path, fingerprint, licence, require};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
 pub use kind::{Architecture, Kind};

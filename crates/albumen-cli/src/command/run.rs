@@ -1,5 +1,7 @@
 //! `albumen run` and the commands of single stages.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use albumen_schema::Config;
@@ -11,6 +13,7 @@ use crate::args::{RunArgs, StageArgs, TrainArgs};
 use crate::budget::Budget;
 use crate::command::read_config;
 use crate::failure::{Failure, Outcome};
+use crate::memory::{ensure_fits, needs};
 use crate::models::Models;
 use crate::progress::{print_json, say};
 use crate::run_dir::RunDir;
@@ -20,11 +23,11 @@ use crate::stages::{Runner, Stage};
 pub(crate) fn run(args: &RunArgs) -> Outcome {
     let config = read_config(&args.config)?;
     let out = run_directory(&config, args.out.as_deref());
-    let mut runner = runner(config, &out, args.insecure_seed, args.check)?;
-    let Some(runner) = &mut runner else {
-        say("configuration, budget and models are good");
-        return Ok(());
-    };
+    if args.check {
+        check_public(&config)?;
+        return check::check(&config, args.json);
+    }
+    let mut runner = runner(config, &out, args.insecure_seed)?;
     runner.show_private_metrics = args.show_private_metrics;
     runner.run(args.until.unwrap_or(Stage::Report), args.force)?;
     let guarantee = runner.spent()?;
@@ -50,10 +53,8 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
 pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
     let config = read_config(&args.config)?;
     let out = run_directory(&config, args.out.as_deref());
-    if let Some(mut runner) = runner(config, &out, None, false)? {
-        runner.run(stage, args.force.then_some(stage))?;
-    }
-    Ok(())
+    let mut runner = runner(config, &out, None)?;
+    runner.run(stage, args.force.then_some(stage))
 }
 
 /// Trains both models.
@@ -61,11 +62,9 @@ pub(crate) fn train(args: &TrainArgs) -> Outcome {
     let StageArgs { config, out, force } = &args.stage;
     let config = read_config(config)?;
     let out = run_directory(&config, out.as_deref());
-    if let Some(mut runner) = runner(config, &out, None, false)? {
-        runner.show_private_metrics = args.show_private_metrics;
-        runner.run(Stage::TrainCaption, force.then_some(Stage::TrainCaption))?;
-    }
-    Ok(())
+    let mut runner = runner(config, &out, None)?;
+    runner.show_private_metrics = args.show_private_metrics;
+    runner.run(Stage::TrainCaption, force.then_some(Stage::TrainCaption))
 }
 
 fn run_directory(config: &Config, out: Option<&Path>) -> PathBuf {
@@ -82,40 +81,38 @@ pub(crate) fn existing(run: &Path) -> Outcome<Runner> {
             run.display()
         )));
     }
-    let runner = runner(read_config(&config)?, run, None, false)?;
-    Ok(runner.context("a run was only checked")?)
+    runner(read_config(&config)?, run, None)
 }
 
 /// Solves for the budget, finds the models, opens the run directory: all that can fail before
-/// private data is read. `None` where only these checks are wanted.
-fn runner(
-    config: Config,
-    out: &Path,
-    insecure_seed: Option<u64>,
-    check_only: bool,
-) -> Outcome<Option<Runner>> {
+/// private data is read.
+fn runner(config: Config, out: &Path, insecure_seed: Option<u64>) -> Outcome<Runner> {
     let budget = Budget::solve(&config)?;
     let models = Models::new()?;
     models.check(&config)?;
-    if let Some(public) = &config.train.public {
-        apart(&public.path, &config.corpus.path)?;
-        read_public(&public.path).context("[train.public]")?;
-    }
-    if check_only {
-        return Ok(None);
-    }
+    ensure_fits(&config, &needs(&config, &models)?)?;
+    check_public(&config)?;
     if insecure_seed.is_some() {
         say("warning: private randomness comes from a seed; this run guarantees nothing");
     }
     let dir = RunDir::open(out, &config)?;
-    Ok(Some(Runner {
+    Ok(Runner {
         config,
         dir,
         budget,
         models,
         insecure_seed,
         show_private_metrics: false,
-    }))
+    })
+}
+
+/// Fails where the public albums that the configuration names cannot be read, or are private ones.
+fn check_public(config: &Config) -> anyhow::Result<()> {
+    if let Some(public) = &config.train.public {
+        apart(&public.path, &config.corpus.path)?;
+        read_public(&public.path).context("[train.public]")?;
+    }
+    Ok(())
 }
 
 /// Refuses public albums that lie in the private corpus: they would be learnt without protection.

@@ -17,6 +17,18 @@ pub(crate) struct AssetModel {
     pub(crate) architecture: &'static Architecture,
 }
 
+impl AssetModel {
+    /// The version that is pinned.
+    pub(crate) fn revision(&self) -> String {
+        format!("{} {}", self.pin.package, self.pin.version)
+    }
+
+    /// The pin's licence.
+    pub(crate) fn licence(&self) -> String {
+        self.pin.licence.to_owned()
+    }
+}
+
 /// Asset, weights, public name, architecture.
 const MODELS: [(&str, &str, &str, &str); 4] = [
     (
@@ -50,6 +62,11 @@ pub(crate) fn models() -> impl Iterator<Item = AssetModel> {
             architecture: by_class(class)?,
         })
     })
+}
+
+/// The model of a name such as `asset:nanodet`.
+pub(crate) fn of_name(name: &str) -> Option<AssetModel> {
+    model(name.strip_prefix("asset:")?)
 }
 
 /// The model of this asset.

@@ -10,7 +10,7 @@ use albumen_accounting::{Event, History, Ledger};
 use albumen_dp::{
     Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
 };
-use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Precision, Target};
+use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Target};
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
@@ -121,16 +121,11 @@ impl Runner {
         Ok(())
     }
 
-    /// The model that is adapted, on the configured device. Devices other than the processor train
-    /// in f32: there a unit's gradient may round differently beside other units, and in bf16 each
-    /// such flip would be thousands of times larger.
+    /// The model that is adapted, on the configured device.
     pub(super) fn trained_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
         let compute = &self.config.compute;
         let device = models::device(compute)?;
-        let precision = match device {
-            Device::Cpu => precision(compute),
-            _ => Precision::F32,
-        };
+        let precision = models::training_precision(compute)?;
         let name = &self.config.train.model;
         self.models.language_model(name, device, precision)
     }

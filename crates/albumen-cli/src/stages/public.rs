@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
 use albumen_eval::synthetic::measure;
-use albumen_lm::{Adapter, LoraLayout, Precision};
+use albumen_lm::weights::read_config;
+use albumen_lm::{Adapter, LoraLayout};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
@@ -78,13 +79,8 @@ impl Runner {
 
     /// The model that writes synthetic albums.
     pub(super) fn sampled_model(&mut self) -> anyhow::Result<Rc<LanguageModel>> {
-        let compute = &self.config.compute;
-        let precision = if self.config.generate.eight_bit {
-            Precision::Int8
-        } else {
-            models::precision(compute)
-        };
-        let device = models::device(compute)?;
+        let precision = models::sampling_precision(&self.config);
+        let device = models::device(&self.config.compute)?;
         let name = &self.config.train.model;
         self.models.language_model(name, device, precision)
     }
@@ -101,6 +97,16 @@ impl Runner {
             summary,
             caption,
         })
+    }
+
+    /// Fails where an adapter is not the one that the ledger paid for. The model itself stays on disk.
+    fn ensure_adapters(&self) -> anyhow::Result<()> {
+        let found = self.models.find(&self.config.train.model)?;
+        let shape = read_config(found.path()?)?;
+        let layout = LoraLayout::new(&shape, &lora_config(&self.config.train))?;
+        self.adapter(Stage::TrainSummary, &layout)?;
+        self.adapter(Stage::TrainCaption, &layout)?;
+        Ok(())
     }
 
     pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {
@@ -176,7 +182,7 @@ impl Runner {
 
     pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
         let progress = Progress::start("export");
-        self.adapters()?;
+        self.ensure_adapters()?;
         let curated = self.curated()?;
         let models = self.models.statements(&self.config)?;
         let statement = export(

@@ -150,6 +150,15 @@ pub fn read_config(path: &Path) -> Result<ModelConfig, LmError> {
     Ok(open(path)?.0)
 }
 
+/// The shape and features that the text of a `config.json` states.
+///
+/// # Errors
+/// [`LmError::Load`] for another architecture, or a configuration that makes no model.
+pub fn config_from_json(text: &str) -> Result<ModelConfig, LmError> {
+    let file = || PathBuf::from("config.json");
+    Ok(from_json(text).map_err(|e| LoadError::from_config(file(), e))?)
+}
+
 /// Numbers in all tensors that the configuration asks for.
 pub(crate) fn parameter_count(config: &ModelConfig) -> usize {
     names::all(config, Naming::HuggingFace)

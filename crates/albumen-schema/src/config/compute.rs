@@ -16,7 +16,7 @@ pub enum ComputePrecision {
 
 /// `[compute]`: where the language model runs. These settings stand apart from those of the
 /// mechanism: they may be changed between stages and repeat none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ComputeConfig {
     /// `cpu`, `cuda`, `cuda:1` or `metal`, for training and sampling. Summaries are always written
@@ -26,6 +26,10 @@ pub struct ComputeConfig {
     /// Number format of products with the frozen weights. Devices other than `cpu` train in `f32`
     /// whatever stands here, and sample in this.
     pub precision: ComputePrecision,
+    /// Memory of the device, in GiB. Where given, a run in which a stage cannot fit is refused before
+    /// anything loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gib: Option<f64>,
 }
 
 impl Default for ComputeConfig {
@@ -33,6 +37,7 @@ impl Default for ComputeConfig {
         Self {
             device: "cpu".to_owned(),
             precision: ComputePrecision::default(),
+            memory_gib: None,
         }
     }
 }

@@ -84,6 +84,13 @@ impl Config {
             format!("is {}", self.caption.max_tokens),
             "use 1 to 512",
         )?;
+        let memory = self.compute.memory_gib;
+        require(
+            memory.is_none_or(|gib| gib > 0.0 && gib.is_finite()),
+            "compute.memory_gib",
+            format!("is {}", memory.unwrap_or_default()),
+            "use the device's memory in GiB: 24, 80",
+        )?;
         require(
             (1..=256).contains(&self.summarize.max_tokens),
             "summarize.max_tokens",

@@ -140,6 +140,13 @@ mod tests {
     const LAKESIDE: usize = 975;
     const CASTLE: usize = 483;
     const PALACE: usize = 698;
+    const CAN_OPENER: usize = 473;
+    const RAY: usize = 6;
+    const SHARK: usize = 3;
+    const CRANE: usize = 517;
+    const CORKSCREW: usize = 512;
+    /// Of COCO.
+    const SCISSORS: usize = 76;
 
     #[test]
     fn a_sure_noun_stands_alone() {
@@ -170,13 +177,14 @@ mod tests {
         assert!(sentence.starts_with("A dog by a lake"), "{sentence}");
     }
 
+    /// Objects by class, score and side, one beside the other.
     fn found(objects: &[(usize, f32, f32)]) -> Vec<Detection> {
-        let object = |&(class, score, side): &(usize, f32, f32)| Detection {
+        let object = |(i, &(class, score, side)): (usize, &(usize, f32, f32))| Detection {
             class,
             score,
-            bounds: [0.1, 0.1, 0.1 + side, 0.1 + side],
+            bounds: [i as f32 * side, 0.1, (i + 1) as f32 * side, 0.1 + side],
         };
-        objects.iter().map(object).collect()
+        objects.iter().enumerate().map(object).collect()
     }
 
     const PERSON: usize = 0;
@@ -205,7 +213,15 @@ mod tests {
     fn the_detector_counts_and_helps_in_doubt() {
         let swans = found(&[(14, 0.7, 0.3), (14, 0.6, 0.3), (14, 0.45, 0.3)]);
         let sentence = describe(&facts(Light::Daylight, 1), &tags(&[(SWAN, 0.9)]), &swans);
-        assert!(sentence.starts_with("Two swans"), "{sentence}");
+        assert!(sentence.starts_with("Three swans"), "{sentence}");
+        // Two guesses at one animal are one, and none counts where none is sure.
+        let mut one = found(&[(14, 0.7, 0.3), (18, 0.6, 0.3)]);
+        one[1].bounds = one[0].bounds;
+        let sentence = describe(&facts(Light::Daylight, 1), &tags(&[(SWAN, 0.9)]), &one);
+        assert!(sentence.starts_with("A swan"), "{sentence}");
+        let faint = found(&[(14, 0.45, 0.3), (14, 0.45, 0.3)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &tags(&[(SWAN, 0.9)]), &faint);
+        assert!(sentence.starts_with("A swan"), "{sentence}");
         let unsure = tags(&[(SWAN, 0.1)]);
         let sentence = describe(
             &facts(Light::Daylight, 1),
@@ -237,6 +253,42 @@ mod tests {
             &found(&[(HORSE, 0.8, 0.4)]),
         );
         assert!(sentence.starts_with("A swan"), "{sentence}");
+    }
+
+    #[test]
+    fn what_imagenet_does_not_know_is_named_by_the_detector_or_broadly() {
+        // Pliers, scissors and wrenches are no classes of ImageNet.
+        let can_opener = tags(&[(CAN_OPENER, 0.45), (CORKSCREW, 0.2)]);
+        let scissors = found(&[(SCISSORS, 0.62, 0.8)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &can_opener, &scissors);
+        assert!(sentence.starts_with("A pair of scissors"), "{sentence}");
+        // Neither a guess of the detector nor one thing among others.
+        for other in [
+            found(&[(SCISSORS, 0.52, 0.8)]),
+            found(&[(SCISSORS, 0.62, 0.3)]),
+        ] {
+            let sentence = describe(&facts(Light::Daylight, 1), &can_opener, &other);
+            assert!(sentence.starts_with("A tool"), "{sentence}");
+        }
+        let pliers = tags(&[(CAN_OPENER, 0.74)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &pliers, &[]);
+        assert!(sentence.starts_with("A tool"), "{sentence}");
+        // Half a fish, half of another: the hedge is on what they have in common.
+        let rays = tags(&[(RAY, 0.30), (SHARK, 0.12)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &rays, &[]);
+        assert!(sentence.starts_with("What looks like a fish"), "{sentence}");
+        // The machine is no bird.
+        let sentence = describe(&facts(Light::Daylight, 1), &tags(&[(CRANE, 0.3)]), &[]);
+        assert!(
+            sentence.starts_with("What looks like a crane"),
+            "{sentence}"
+        );
+        // A little of every dog is in each photo.
+        let mut probabilities = vec![0.001; 1000];
+        probabilities[CASTLE] = 0.2;
+        let diffuse = merge_classes(&probabilities);
+        let sentence = describe(&facts(Light::Daylight, 1), &diffuse, &[]);
+        assert!(sentence.starts_with("A building"), "{sentence}");
     }
 
     #[test]

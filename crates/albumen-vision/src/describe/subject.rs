@@ -8,9 +8,11 @@ use crate::tagger::{Kind, Tag};
 const SURE: f32 = 0.5;
 /// The same for buildings and things, whose ImageNet classes look alike (castle, palace, monastery,
 /// mosque; can opener, letter opener, corkscrew).
-const SURE_LOOKALIKE: f32 = 0.65;
+const SURE_LOOKALIKE: f32 = 0.75;
 /// Above this probability the best noun is given with a hedge.
 const LIKELY: f32 = 0.25;
+/// Where its siblings (ray, shark: a fish) hold this much beside it, the hedge is on the broader noun.
+const SHARED: f32 = 0.08;
 /// Above this probability a setting is mentioned.
 const SETTING: f32 = 0.1;
 /// Above this probability a second thing of another sort is mentioned.
@@ -23,6 +25,15 @@ const FOUND: f32 = 0.5;
 const FOUND_BESIDE_ANIMAL: f32 = 0.65;
 /// Above this score a detection gives the subject where the tagger is unsure.
 const FOUND_SURELY: f32 = 0.65;
+/// The same for what covers much of the photo.
+const FOUND_LARGE: f32 = 0.6;
+/// The share of the photo that much is.
+const LARGE_AREA: f32 = 0.2;
+/// Boxes of two animals that overlap more than this are two guesses at one.
+const SAME_ANIMAL_IOU: f32 = 0.5;
+/// A noun below this probability says nothing of what kind of thing is there: what ImageNet does not
+/// know spreads over its thousand classes, of which 398 are animals.
+const FAINT: f32 = 0.05;
 /// The share of the photo that its subject covers at least, all boxes together.
 const SUBJECT_AREA: f32 = 0.04;
 /// The share that the nearest person covers at least where people are the subject: the visitors
@@ -61,6 +72,26 @@ pub(super) fn subject(tags: &[Tag], found: &[Detection]) -> String {
     }
 }
 
+/// How many animals there are. COCO calls many of them by other names, so each counts whatever it is
+/// called, once; one that is sure vouches for the rest.
+fn count_animals(found: &[Detection]) -> usize {
+    let animals = || {
+        found
+            .iter()
+            .filter(|d| is_animal(d) && d.area() >= SPECK_AREA)
+    };
+    if !animals().any(|d| d.score >= FOUND) {
+        return 0;
+    }
+    let mut counted: Vec<&Detection> = Vec::new();
+    for animal in animals() {
+        if counted.iter().all(|c| c.overlap(animal) <= SAME_ANIMAL_IOU) {
+            counted.push(animal);
+        }
+    }
+    counted.len()
+}
+
 /// "two people and a dog by a lake"
 fn with_people_first(tags: &[Tag], found: &[Detection], count: usize) -> String {
     let mut words = people(count);
@@ -70,7 +101,7 @@ fn with_people_first(tags: &[Tag], found: &[Detection], count: usize) -> String 
     if let Some(worn) = worn.filter(|_| count == 1) {
         worn.noun.clone_into(&mut words);
     }
-    let animals = found
+    let mut animals = found
         .iter()
         .filter(|d| is_animal(d) && d.score >= FOUND && d.area() >= SPECK_AREA);
     let companion = |t: &&Tag| {
@@ -87,15 +118,15 @@ fn with_people_first(tags: &[Tag], found: &[Detection], count: usize) -> String 
             tag.broad
         };
         let count = if tag.kind == Kind::Animal {
-            animals.count()
+            count_animals(found)
         } else {
             1
         };
         words = format!("{words} and {}", counted(noun, count));
-    } else if let Some(animal) = animals.clone().next() {
+    } else if let Some(animal) = animals.next() {
         words = format!(
             "{words} and {}",
-            counted(&with_article(animal.noun()), animals.count())
+            counted(&with_article(animal.noun()), count_animals(found))
         );
     }
     let is_setting = |t: &&Tag| {
@@ -156,12 +187,9 @@ fn thing(tags: &[Tag], found: &[Detection]) -> String {
 
 /// The main thing, as exactly as the probabilities allow.
 fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
-    let animals = found
-        .iter()
-        .filter(|d| is_animal(d) && d.score >= FOUND && d.area() >= SPECK_AREA);
     let count_of = |tag: &Tag| {
         if tag.kind == Kind::Animal {
-            animals.clone().count()
+            count_animals(found)
         } else {
             1
         }
@@ -184,6 +212,13 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
     if let Some(tag) = agreed {
         return counted(tag.noun, count_of(tag));
     }
+    let large = found.iter().find(|d| {
+        let thing = !is_person(d) && !is_animal(d);
+        thing && d.score >= FOUND_LARGE && d.area() >= LARGE_AREA
+    });
+    if let Some(large) = large {
+        return with_article(large.noun());
+    }
     let broadest = tags
         .iter()
         .max_by(|a, b| a.broad_probability.total_cmp(&b.broad_probability));
@@ -197,16 +232,19 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
         .find(|d| !is_person(d) && d.score >= FOUND_SURELY && d.area() >= SUBJECT_AREA);
     if let Some(detected) = detected {
         let alike = |d: &&Detection| {
-            let same = d.class == detected.class || (is_animal(d) && is_animal(detected));
-            same && d.score >= FOUND && d.area() >= SPECK_AREA
+            d.class == detected.class && d.score >= FOUND && d.area() >= SPECK_AREA
         };
-        return counted(
-            &with_article(detected.noun()),
-            found.iter().filter(alike).count(),
-        );
+        let count = if is_animal(detected) {
+            count_animals(found)
+        } else {
+            found.iter().filter(alike).count()
+        };
+        return counted(&with_article(detected.noun()), count);
     }
     if let Some(best) = best.filter(|t| t.probability >= LIKELY) {
-        return format!("what looks like {}", best.noun);
+        let shared = best.broad_probability - best.probability >= SHARED;
+        let noun = if shared { best.broad } else { best.noun };
+        return format!("what looks like {noun}");
     }
     likeliest_kind(tags).to_owned()
 }
@@ -224,9 +262,10 @@ fn likeliest_kind(tags: &[Tag]) -> &'static str {
         (Kind::Instrument, "a musical instrument"),
         (Kind::Object, "an object"),
     ];
+    let clear = tags.iter().any(|t| t.probability >= FAINT);
     let of_kind = |kind: Kind| {
         tags.iter()
-            .filter(|t| t.kind == kind)
+            .filter(|t| t.kind == kind && (t.probability >= FAINT || !clear))
             .map(|t| t.probability)
             .sum()
     };

@@ -12,9 +12,12 @@ pub(super) fn counted(noun: &str, count: usize) -> String {
     }
 }
 
+/// Most people that are counted: the detector misses some of every larger group.
+const COUNTED_PEOPLE: usize = 4;
+
 /// "a person", "two people", "a group of people"
 pub(super) fn people(count: usize) -> String {
-    match number(count) {
+    match number(count).filter(|_| count <= COUNTED_PEOPLE) {
         _ if count == 1 => "a person".to_owned(),
         Some(number) => format!("{number} people"),
         None => "a group of people".to_owned(),
@@ -92,7 +95,8 @@ mod tests {
             assert_eq!(counted(noun, count), words);
         }
         assert_eq!(people(1), "a person");
-        assert_eq!(people(3), "three people");
+        assert_eq!(people(4), "four people");
+        assert_eq!(people(5), "a group of people");
         assert_eq!(people(12), "a group of people");
         assert_eq!(with_article("elephant"), "an elephant");
     }

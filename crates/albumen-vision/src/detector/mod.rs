@@ -47,6 +47,11 @@ impl Detection {
         let [left, top, right, bottom] = self.bounds;
         (right - left).max(0.0) * (bottom - top).max(0.0)
     }
+
+    /// Intersection over union of two boxes, 0 to 1.
+    pub(crate) fn overlap(&self, other: &Self) -> f32 {
+        overlap(&self.bounds, &other.bounds)
+    }
 }
 
 pub(crate) fn is_person(detection: &Detection) -> bool {
