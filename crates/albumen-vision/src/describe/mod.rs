@@ -147,6 +147,7 @@ mod tests {
     const CORKSCREW: usize = 512;
     /// Of COCO.
     const SCISSORS: usize = 76;
+    const AEROPLANE: usize = 4;
 
     #[test]
     fn a_sure_noun_stands_alone() {
@@ -270,6 +271,9 @@ mod tests {
             let sentence = describe(&facts(Light::Daylight, 1), &can_opener, &other);
             assert!(sentence.starts_with("A tool"), "{sentence}");
         }
+        let aeroplane = found(&[(AEROPLANE, 0.7, 0.8)]);
+        let sentence = describe(&facts(Light::Daylight, 1), &can_opener, &aeroplane);
+        assert!(sentence.starts_with("A tool"), "{sentence}");
         let pliers = tags(&[(CAN_OPENER, 0.74)]);
         let sentence = describe(&facts(Light::Daylight, 1), &pliers, &[]);
         assert!(sentence.starts_with("A tool"), "{sentence}");

@@ -1,14 +1,18 @@
 //! What a photo shows: the tagger names things, the detector counts them and finds the people.
 
 use super::words::{counted, people, with_article};
-use crate::detector::{Detection, is_animal, is_person};
+use crate::detector::{Detection, is_animal, is_person, is_vehicle};
 use crate::tagger::{Kind, Tag};
 
 /// Above this probability a noun is stated outright.
 const SURE: f32 = 0.5;
 /// The same for buildings and things, whose ImageNet classes look alike (castle, palace, monastery,
 /// mosque; can opener, letter opener, corkscrew).
-const SURE_LOOKALIKE: f32 = 0.75;
+const SURE_LOOKALIKE: f32 = 0.65;
+/// The same for nouns that stand in for what ImageNet has no class for: churches of every kind, pliers,
+/// scissors, wrenches, tweezers.
+const SURE_STAND_IN: f32 = 0.9;
+const STAND_INS: [&str; 3] = ["a monastery", "a can opener", "a letter opener"];
 /// Above this probability the best noun is given with a hedge.
 const LIKELY: f32 = 0.25;
 /// Where its siblings (ray, shark: a fish) hold this much beside it, the hedge is on the broader noun.
@@ -197,6 +201,7 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
     let best = tags.first();
     if let Some(best) = best {
         let sure = match best.kind {
+            _ if STAND_INS.contains(&best.noun) => SURE_STAND_IN,
             Kind::Building | Kind::Object => SURE_LOOKALIKE,
             _ => SURE,
         };
@@ -212,8 +217,9 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
     if let Some(tag) = agreed {
         return counted(tag.noun, count_of(tag));
     }
+    let vehicle = likeliest_kind(tags).0 == Kind::Vehicle;
     let large = found.iter().find(|d| {
-        let thing = !is_person(d) && !is_animal(d);
+        let thing = !is_person(d) && !is_animal(d) && is_vehicle(d) == vehicle;
         thing && d.score >= FOUND_LARGE && d.area() >= LARGE_AREA
     });
     if let Some(large) = large {
@@ -246,10 +252,11 @@ fn main_noun(tags: &[Tag], found: &[Detection]) -> String {
         let noun = if shared { best.broad } else { best.noun };
         return format!("what looks like {noun}");
     }
-    likeliest_kind(tags).to_owned()
+    likeliest_kind(tags).1.to_owned()
 }
 
-fn likeliest_kind(tags: &[Tag]) -> &'static str {
+/// The kind of thing that is most likely there, and a noun for it.
+fn likeliest_kind(tags: &[Tag]) -> (Kind, &'static str) {
     let kinds = [
         (Kind::Animal, "an animal"),
         (Kind::Building, "a building"),
@@ -269,11 +276,11 @@ fn likeliest_kind(tags: &[Tag]) -> &'static str {
             .map(|t| t.probability)
             .sum()
     };
-    let likeliest = kinds.map(|(kind, words)| (of_kind(kind), words));
+    let likeliest = kinds.map(|(kind, words)| (of_kind(kind), (kind, words)));
     let likeliest = likeliest
         .iter()
         .max_by(|a: &&(f32, _), b| a.0.total_cmp(&b.0));
     likeliest
         .filter(|_| !tags.is_empty())
-        .map_or("something", |&(_, words)| words)
+        .map_or((Kind::Object, "something"), |&(_, likeliest)| likeliest)
 }

@@ -58,6 +58,11 @@ pub(crate) fn is_person(detection: &Detection) -> bool {
     detection.class == 0
 }
 
+/// Bicycle to boat.
+pub(crate) fn is_vehicle(detection: &Detection) -> bool {
+    (1..=8).contains(&detection.class)
+}
+
 /// Bird to giraffe.
 pub(crate) fn is_animal(detection: &Detection) -> bool {
     (14..=23).contains(&detection.class)
