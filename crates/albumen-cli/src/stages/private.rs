@@ -10,7 +10,7 @@ use albumen_accounting::{Event, History, Ledger};
 use albumen_dp::{
     Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
 };
-use albumen_lm::{Budget as MicroBatch, Device, LoraConfig, LoraLayout, Target};
+use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
 use albumen_schema::config::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
 };
@@ -25,7 +25,7 @@ use serde_json::json;
 use super::metrics::PrivateMetrics;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
-use crate::models::{self, LanguageModel, precision};
+use crate::models::{self, LanguageModel};
 use crate::progress::{Progress, say};
 use crate::run_dir::{Part, write_whole};
 
