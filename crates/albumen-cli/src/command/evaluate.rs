@@ -43,7 +43,9 @@ fn of_run(run: &Path, args: &EvaluateArgs) -> Outcome {
         let found = found.expose();
         record["evaluation"] = numbers(found);
         if !args.json {
-            lines(found).iter().for_each(|line| say(line));
+            for line in lines(found) {
+                say(&line);
+            }
         }
     }
     if args.json {
@@ -85,13 +87,15 @@ fn files(args: &EvaluateArgs) -> Outcome {
     let mut progress = Progress::start("evaluate");
     let found =
         albumen_eval::compare::evaluate(&reference, &sets, &embedder, &settings, &mut |share| {
-            progress.set(share, "")
+            progress.set(share, "");
         })?;
     progress.finish("");
     if args.json {
         print_json(&numbers(&found));
     } else {
-        lines(&found).iter().for_each(|line| say(line));
+        for line in lines(&found) {
+            say(&line);
+        }
     }
     Ok(())
 }
