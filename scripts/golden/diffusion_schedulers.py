@@ -48,13 +48,13 @@ CASES = [
     ("DPMSolverMultistepScheduler", 18, dict(solver_order=3, final_sigmas_type="sigma_min", **SD)),
     ("DPMSolverMultistepScheduler", 8, dict(solver_type="heun", timestep_spacing="leading", **SD, **V)),
     ("DPMSolverMultistepScheduler", 5, dict(solver_order=1, use_exponential_sigmas=True)),
-    (
-        "DPMSolverMultistepScheduler", 16,
-        dict(euler_at_final=True, beta_schedule="squaredcos_cap_v2", use_karras_sigmas=True),
-    ),
+    ("DPMSolverMultistepScheduler", 16, dict(euler_at_final=True, beta_schedule="squaredcos_cap_v2")),
     ("DPMSolverMultistepScheduler", 1, dict(**SD)),
     ("UniPCMultistepScheduler", 10, dict(**SD)),
-    ("UniPCMultistepScheduler", 8, dict(solver_order=3, solver_type="bh1", **SD)),
+    (
+        "UniPCMultistepScheduler", 8,
+        dict(solver_order=3, solver_type="bh1", final_sigmas_type="sigma_min", **SD),
+    ),
     ("UniPCMultistepScheduler", 12, dict(solver_order=3, use_karras_sigmas=True, **SD, **V)),
     ("UniPCMultistepScheduler", 7, dict(disable_corrector=[1, 2], timestep_spacing="trailing", **SD)),
     (
@@ -104,7 +104,7 @@ def main():
         "noise": noise.tolist(),
         "cases": [run(*case, start, noise) for case in CASES],
     }
-    OUT.write_text(json.dumps(out, separators=(",", ":")) + "\n")
+    OUT.write_text(json.dumps(out, separators=(",", ":"), allow_nan=False) + "\n")
 
 
 main()

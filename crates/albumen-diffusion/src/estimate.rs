@@ -63,6 +63,7 @@ pub fn estimate(
 ) -> Result<Estimate> {
     let checkpoint = Checkpoint::open(dir)?;
     let kind = kind(&checkpoint)?;
+    options.check()?;
     let mut components = Vec::new();
     for &name in kind.networks {
         if !checkpoint.has(name) {

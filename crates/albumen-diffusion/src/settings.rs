@@ -11,8 +11,8 @@ use crate::scheduler::SchedulerKind;
 pub struct LoadOptions {
     /// Where the networks run.
     pub device: Device,
-    /// `F32`, `F16` or `BF16`: the format of weights and activations. Latents and schedulers stay
-    /// in f32.
+    /// `F32`, `F16` or, on other devices than the processor, `BF16`: the format of weights and
+    /// activations. Latents and schedulers stay in f32.
     pub dtype: DType,
     /// How many heads of how many pictures attend at a time; all at once where none is given. One
     /// needs the least memory.
@@ -43,6 +43,12 @@ impl LoadOptions {
                 "pictures cannot be drawn in {:?}\n  hint: take f32, f16 or bf16",
                 self.dtype
             )));
+        }
+        if self.dtype == DType::BF16 && self.device.is_cpu() {
+            return Err(DiffusionError::Settings(
+                "the processor cannot draw in bf16\n  hint: take f32, or f16 for half the memory"
+                    .into(),
+            ));
         }
         if self.attention_slice == Some(0) {
             return Err(DiffusionError::Settings(

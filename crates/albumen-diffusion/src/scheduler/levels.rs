@@ -13,24 +13,20 @@ const ZERO_SNR_ALPHA: f64 = 1.0 / (1u64 << 24) as f64;
 pub(super) fn alphas_cumprod(config: &SchedulerConfig, keep_finite: bool) -> Vec<f64> {
     let n = config.num_train_timesteps;
     let (from, to) = (config.beta_start, config.beta_end);
-    let linear = |a: f64, b: f64, i: usize| a + (b - a) * i as f64 / (n - 1) as f64;
-    let betas: Vec<f64> = match (&config.trained_betas, config.beta_schedule) {
-        (Some(betas), _) => betas.clone(),
+    let linear = |a: f64, b: f64, i: usize| (a + (b - a) * i as f64 / (n - 1) as f64) as f32;
+    // The networks were trained on tables in f32, whose rounding a thousand products magnify.
+    let betas: Vec<f32> = match (&config.trained_betas, config.beta_schedule) {
+        (Some(betas), _) => betas.iter().map(|&beta| beta as f32).collect(),
         (None, BetaSchedule::Linear) => (0..n).map(|i| linear(from, to, i)).collect(),
         (None, BetaSchedule::ScaledLinear) => (0..n)
             .map(|i| linear(from.sqrt(), to.sqrt(), i).powi(2))
             .collect(),
         // Nichol and Dhariwal, arXiv:2102.09672, equation 17.
         (None, BetaSchedule::SquaredcosCapV2) => {
-            let bar = |t: f64| {
-                ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2)
-                    .cos()
-                    .powi(2)
-            };
+            let angle = |t: f64| (t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2;
+            let bar = |i: usize| angle(i as f64 / n as f64).cos().powi(2);
             (0..n)
-                .map(|i| {
-                    (1.0 - bar((i + 1) as f64 / n as f64) / bar(i as f64 / n as f64)).min(0.999)
-                })
+                .map(|i| (1.0 - bar(i + 1) / bar(i)).min(0.999) as f32)
                 .collect()
         }
     };
@@ -38,8 +34,8 @@ pub(super) fn alphas_cumprod(config: &SchedulerConfig, keep_finite: bool) -> Vec
     let mut alphas: Vec<f64> = betas
         .iter()
         .map(|beta| {
-            product *= 1.0 - beta;
-            product
+            product *= f64::from(1.0 - beta);
+            f64::from(product as f32)
         })
         .collect();
     if config.rescale_betas_zero_snr {

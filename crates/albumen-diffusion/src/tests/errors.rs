@@ -255,6 +255,12 @@ fn settings_that_draw_nothing() {
     let error = TextToImage::load(&golden("sd15"), &options).err().unwrap();
     assert_says(&error.to_string(), &["U8", "bf16"]);
     let options = LoadOptions {
+        dtype: DType::BF16,
+        ..LoadOptions::default()
+    };
+    let error = TextToImage::load(&golden("sd15"), &options).err().unwrap();
+    assert_says(&error.to_string(), &["processor", "bf16", "take f32"]);
+    let options = LoadOptions {
         attention_slice: Some(0),
         ..LoadOptions::default()
     };

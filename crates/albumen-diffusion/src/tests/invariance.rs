@@ -75,19 +75,20 @@ fn slices_change_no_picture_beyond_rounding() {
 
 #[test]
 fn half_precision_draws_nearly_the_same() {
-    for (dtype, tolerance) in [(DType::F16, 0.02), (DType::BF16, 0.15)] {
+    for name in ["sd15", "sd21", "sdxl"] {
         let options = LoadOptions {
-            dtype,
+            dtype: DType::F16,
             ..LoadOptions::default()
         };
-        let model = TextToImage::load(&golden("sd21"), &options).unwrap();
+        let model = TextToImage::load(&golden(name), &options).unwrap();
         let found = model
             .pipeline
             .sample(&[request(noise(0, 0))], &settings(5.0))
             .unwrap();
-        let exact = sample("sd21", 5.0, noise(0, 0), super::NEGATIVE);
+        let exact = sample(name, 5.0, noise(0, 0), super::NEGATIVE);
         let d = difference(&found, &exact);
-        assert!(d < tolerance && d > 1e-6, "{dtype:?}: {d}");
+        eprintln!("parity {name} latents in f16: {d:.1e}");
+        assert!(d < 0.03 && d > 1e-5, "{name}: {d}");
     }
 }
 
