@@ -13,12 +13,14 @@ use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::weights::read_config;
 use albumen_lm::{AnyLm, Device, ModelConfig, Precision, Weights};
 use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
-use albumen_schema::config::{ComputeConfig, ComputePrecision, CorpusConfig, InputFormat};
+use albumen_schema::config::{
+    ComputeConfig, ComputePrecision, CorpusConfig, InputFormat, RenderConfig, RenderPrecision,
+};
 use albumen_schema::{Config, ModelStatement, ModelUse};
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
 
-use crate::stages::{Stage, served};
+use crate::stages::{Stage, renderer, served};
 
 pub(crate) use look::Look;
 
@@ -135,6 +137,17 @@ impl Models {
         })
     }
 
+    /// The text-to-image model of a configuration; `None` for the illustrator, which is no model.
+    pub(crate) fn renderer(&self, config: &RenderConfig) -> anyhow::Result<Option<Found>> {
+        if config.is_illustration() {
+            return Ok(None);
+        }
+        let half = config.precision != RenderPrecision::F32;
+        let found = self.find_as(&config.model, half)?;
+        found.require(&[Kind::TextToImage], "render.model")?;
+        Ok(Some(found))
+    }
+
     /// The language model of this name on a device.
     pub(crate) fn language_model(
         &mut self,
@@ -167,6 +180,8 @@ impl Models {
 
     /// Every public model that a release of this configuration is made with.
     pub(crate) fn statements(&self, config: &Config) -> anyhow::Result<Vec<ModelStatement>> {
+        // Which variant of its weights was fetched is settled here.
+        self.renderer(&config.render)?;
         used(config)
             .map(|(used_for, name)| {
                 // Of an asset the pin says all, whether it is there or not.
@@ -202,6 +217,9 @@ impl Models {
         let model = self.find(&config.train.model)?;
         check_lengths(config, &read_config(model.path()?)?)?;
         check_keys(config)?;
+        if let Some(renderer) = self.renderer(&config.render)? {
+            renderer::check(&renderer, &config.render, device)?;
+        }
         self.check_assets(config)
     }
 
@@ -263,9 +281,8 @@ fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
     let tagger = photos && model == "asset:efficientnet-lite0";
     let captions = photos.then_some((ModelUse::Captions, model));
     let objects = tagger.then_some((ModelUse::Objects, "asset:nanodet"));
-    let renderer = config.render.renderer.as_str();
-    let served = renderer.starts_with("endpoint:");
-    let pictures = served.then_some((ModelUse::Pictures, renderer));
+    let drawn = !config.render.is_illustration();
+    let pictures = drawn.then_some((ModelUse::Pictures, config.render.model.as_str()));
     let rest = [
         (ModelUse::Summaries, config.summarize.model.as_str()),
         (ModelUse::LanguageModel, config.train.model.as_str()),

@@ -6,6 +6,7 @@ mod ledger;
 pub(crate) mod metrics;
 mod private;
 mod public;
+pub(crate) mod renderer;
 pub(crate) mod served;
 mod statistics;
 mod texts;
@@ -208,13 +209,19 @@ impl Runner {
             }
             Stage::Generate => json!(c.generate),
             Stage::Curate => json!(c.curate),
-            Stage::Render => json!([c.render, c.generate.seed, served::settings(c, stage)]),
+            Stage::Render => {
+                json!([
+                    c.render.drawn(),
+                    c.generate.seed,
+                    served::settings(c, stage)
+                ])
+            }
             Stage::Export => {
                 let t = &c.train;
                 json!([
                     c.export,
                     c.name,
-                    c.render,
+                    c.render.drawn(),
                     t.model,
                     t.public,
                     c.privacy,
@@ -280,6 +287,11 @@ impl Runner {
         if let Some(name) = model {
             let found = self.models.find(name)?;
             inputs.insert("model".to_owned(), found.fingerprint);
+        }
+        if stage == Stage::Render
+            && let Some(hash) = self.renderer_fingerprint()?
+        {
+            inputs.insert("model".to_owned(), hash);
         }
         if stage == Stage::Ingest {
             let path = &self.config.corpus.path;

@@ -40,7 +40,7 @@ fn configuration(server: &str, more: &str) -> String {
     fs::read_to_string(smoke)
         .unwrap()
         .replace("path = \"datasets/smoke\"", "path = \"photos\"")
-        .replace("[render]", &format!("[render]\nrenderer = {named}"))
+        .replace("[render]", &format!("[render]\nmodel = {named}"))
         + &format!(
             "\n[caption]\nmodel = {named}\n\n[summarize]\nmodel = {named}\n\n[endpoint]\n\
              api_key_env = \"ALBUMEN_TEST_KEY\"\n{more}\n"

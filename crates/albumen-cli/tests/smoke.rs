@@ -153,6 +153,8 @@ fn the_whole_job_survives_kills_and_keeps_its_secrets() {
     says_nothing_private(&said);
     holds_nothing_private(&run);
     is_private(&run.join("private"));
+    drawn_by_a_model(at);
+    holds_nothing_private(&run);
     refuses_to_overspend(at);
     tampering_is_seen(at, &run.join("release"));
 }
@@ -166,6 +168,76 @@ fn verified(at: &Path, intact: bool) {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let differences = report["differences"].as_array().unwrap();
     assert_eq!(differences.is_empty(), intact, "{report}");
+}
+
+/// The pictures drawn again, by a tiny text-to-image model: only public stages run, and the release
+/// is whole and names the model.
+fn drawn_by_a_model(at: &Path) {
+    let golden = root().join("crates/albumen-diffusion/tests/golden/sd15");
+    for entry in WalkDir::new(&golden) {
+        let entry = entry.unwrap();
+        let target = at
+            .join("tiny-sd")
+            .join(entry.path().strip_prefix(&golden).unwrap());
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(target).unwrap();
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+    let card = "---\nlicense: cc0-1.0\n---\n# Tiny\n";
+    fs::write(at.join("tiny-sd/README.md"), card).unwrap();
+    let plain = fs::read_to_string(at.join("smoke.toml")).unwrap();
+    let (before, _) = plain.split_once("[render]").unwrap();
+    let run = |settings: &str| {
+        let render = "[render]\nmodel = \"path:tiny-sd\"\nwidth = 64\nheight = 48\nsteps = 2\n";
+        fs::write(at.join("smoke.toml"), format!("{before}{render}{settings}")).unwrap();
+        let output = albumen(at).args(["run", "smoke.toml"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        verified(at, true);
+        said
+    };
+    let pictures = || {
+        let mut all = Vec::new();
+        for entry in WalkDir::new(at.join("runs/smoke/release/images")).sort_by_file_name() {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_some_and(|e| e == "jpg") {
+                all.push(fs::read(path).unwrap());
+            }
+        }
+        all
+    };
+
+    let said = run("");
+    assert!(said.contains("train-caption: finished before"), "{said}");
+    assert!(said.contains("curate: finished before"), "{said}");
+    assert!(!said.contains("render: finished before"), "{said}");
+    let first = pictures();
+    // The size that a JPEG states: precision, height, width after its frame marker.
+    let frame = first[0].windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    assert_eq!(first[0][frame + 5..frame + 9], [0, 48, 0, 64]);
+    let card = fs::read_to_string(at.join("runs/smoke/release/README.md")).unwrap();
+    assert!(
+        card.contains("a public text-to-image model, tiny-sd (cc0-1.0), in 2 steps"),
+        "{card}"
+    );
+    assert!(
+        card.contains("| pictures | tiny-sd | not stated | cc0-1.0 |"),
+        "{card}"
+    );
+    assert!(!card.contains("Fluent Emoji"), "{card}");
+
+    // Settings of memory draw nothing again, those of the pictures do, and so do other weights.
+    let said = run("batch = 1\nattention_slice = 1\n");
+    assert!(said.contains("render: finished before"), "{said}");
+    run("album_noise = 0.9\n");
+    let other = pictures();
+    assert_ne!(other, first);
+    fs::write(at.join("tiny-sd/unet/note.txt"), "another version").unwrap();
+    let said = run("album_noise = 0.9\n");
+    assert!(!said.contains("render: finished before"), "{said}");
+    assert_eq!(pictures(), other, "drawn again from the same, to the bit");
 }
 
 fn secrets() -> Vec<&'static str> {

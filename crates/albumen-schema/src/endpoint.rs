@@ -206,7 +206,7 @@ impl Config {
         [
             ("caption", &self.caption.model, Sent::Photos),
             ("summarize", &self.summarize.model, Sent::Captions),
-            ("render", &self.render.renderer, Sent::SyntheticCaptions),
+            ("render", &self.render.model, Sent::SyntheticCaptions),
         ]
         .into_iter()
         .filter_map(|(stage, model, sent)| {

@@ -52,6 +52,9 @@ pub enum SynthError {
     /// No threads to draw with.
     #[error("cannot start threads to draw with: {0}; lower `endpoint.concurrency`")]
     Threads(String),
+    /// The renderer cannot draw with the settings of `[render]`.
+    #[error("{0}")]
+    Renderer(String),
     /// A picture could not be encoded.
     #[error("cannot encode {}: {reason}", path.display())]
     Encode {

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod curate;
+pub mod diffuse;
 mod error;
 pub mod export;
 mod files;
@@ -14,6 +15,7 @@ pub mod generate;
 pub mod render;
 pub mod statistics;
 pub mod storage;
+pub mod style;
 mod table;
 pub mod verify;
 

@@ -102,10 +102,13 @@ pub fn image_path(album_id: &str, photo: usize) -> String {
     format!("{album_id}/{:02}.{EXTENSION}", photo + 1)
 }
 
-/// Draws every photo of `albums` into `images`, albums in parallel.
+/// Draws every photo of `albums` into `images`, albums side by side where the painter allows it.
+///
+/// `model` identifies the renderer's weights.
 ///
 /// A picture that lies there finished is not drawn again, so a killed call goes on where it
-/// stopped; where the directory was made from other texts, sizes or seeds, it is emptied first.
+/// stopped; where the directory was made from other texts, settings, weights or seeds, it is emptied
+/// first.
 /// Pictures depend on the album's text, `seed` and the photo's index alone, not on threads, shards
 /// or the other albums. `progress` is called from several threads.
 ///
@@ -115,11 +118,12 @@ pub fn render(
     albums: &[&SyntheticAlbum],
     painter: &dyn Painter,
     config: &RenderConfig,
+    model: &str,
     seed: u64,
     images: &Path,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Rendered> {
-    claim(images, &fingerprint(albums, config, seed))?;
+    claim(images, &fingerprint(albums, config, model, seed)?)?;
     let size = (config.width, config.height);
     let total = albums.iter().map(|album| album.captions.len()).sum();
     let done = AtomicUsize::new(0);
@@ -178,17 +182,22 @@ fn album_seed(seed: u64, index: u64) -> u64 {
         .fold(0, |seed, &byte| seed << 8 | u64::from(byte))
 }
 
-fn fingerprint(albums: &[&SyntheticAlbum], config: &RenderConfig, seed: u64) -> String {
+/// What pictures are a function of.
+fn fingerprint(
+    albums: &[&SyntheticAlbum],
+    config: &RenderConfig,
+    model: &str,
+    seed: u64,
+) -> Result<String> {
+    let settings = serde_json::to_vec(&config.drawn()).map_err(SynthError::Json)?;
     let mut hash = Sha256::new();
     let mut field = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
     field(TOOL.as_bytes());
-    field(config.renderer.as_bytes());
-    field(config.negative_prompt.as_bytes());
-    field(&config.width.to_le_bytes());
-    field(&config.height.to_le_bytes());
+    field(&settings);
+    field(model.as_bytes());
     field(&seed.to_le_bytes());
     for album in albums {
         field(album.id.as_bytes());
@@ -199,7 +208,7 @@ fn fingerprint(albums: &[&SyntheticAlbum], config: &RenderConfig, seed: u64) -> 
             field(caption.as_bytes());
         }
     }
-    format!("{:x}", hash.finalize())
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// Makes the directory ready for pictures of this fingerprint.

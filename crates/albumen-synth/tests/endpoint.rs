@@ -35,6 +35,7 @@ fn painter(server: &Server, concurrency: usize) -> EndpointPainter {
     EndpointPainter {
         client: Client::new(server.name().parse().unwrap(), &settings).unwrap(),
         negative_prompt: "text".to_owned(),
+        album_style: false,
     }
 }
 
@@ -56,7 +57,7 @@ fn draw_all(images: &Path, painter: &EndpointPainter) -> albumen_synth::Result<R
         .filter(|c| c.verdict.kept())
         .map(|c| &c.album)
         .collect();
-    render(&kept, painter, &config().render, 7, images, &|_| ())
+    render(&kept, painter, &config().render, "", 7, images, &|_| ())
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn a_release_says_what_left_the_machine_and_for_which_host() {
     let mut config = config();
     config.caption.model = "endpoint:http://gpu.example.org:8000/v1#big-captioner".to_owned();
     config.summarize.model = "endpoint:https://llm.example.org#big-writer".to_owned();
-    config.render.renderer = "endpoint:http://127.0.0.1:9000/v1#big-painter".to_owned();
+    config.render.model = "endpoint:http://127.0.0.1:9000/v1#big-painter".to_owned();
     let (card, statement) = release(dir.path(), &config, "inside");
     assert!(statement.left_machine.is_empty());
     assert!(!card.contains("example.org"), "{card}");

@@ -72,7 +72,16 @@ fn a_killed_call_goes_on_where_it_stopped() {
     let failing = PlainPainter {
         refuses: Some("A red mushroom."),
     };
-    let error = render(&kept, &failing, &config().render, 7, dir.path(), &|_| ()).unwrap_err();
+    let error = render(
+        &kept,
+        &failing,
+        &config().render,
+        "",
+        7,
+        dir.path(),
+        &|_| (),
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("album-000002"), "{error}");
     let before = pictures(dir.path());
     assert!(!before.is_empty() && before.len() < 7);
@@ -82,7 +91,7 @@ fn a_killed_call_goes_on_where_it_stopped() {
     let seen = Mutex::new(Vec::new());
     let painter = PlainPainter { refuses: None };
     let note = |p: Progress| seen.lock().unwrap().push(p.done);
-    let second = render(&kept, &painter, &config().render, 7, dir.path(), &note).unwrap();
+    let second = render(&kept, &painter, &config().render, "", 7, dir.path(), &note).unwrap();
     assert_eq!(second.reused, before.len());
     assert_eq!(second.drawn, 7 - before.len());
     assert_eq!(seen.into_inner().unwrap().into_iter().max(), Some(7));

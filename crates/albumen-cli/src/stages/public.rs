@@ -1,7 +1,7 @@
 //! The stages on the public side: post-processing of the released adapters.
 
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
@@ -12,10 +12,9 @@ use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
-use albumen_synth::render::{EndpointPainter, Painter, render};
+use albumen_synth::render::render;
 use albumen_synth::{statistics, storage};
 use albumen_vision::Embedder;
-use albumen_vision::illustrate::Illustrator;
 use anyhow::Context;
 
 use super::private::lora_config;
@@ -133,7 +132,7 @@ impl Runner {
         Ok(curator.curate(albums)?)
     }
 
-    fn embedder(&self) -> anyhow::Result<Embedder> {
+    pub(super) fn embedder(&self) -> anyhow::Result<Embedder> {
         let weights = self.models.asset("all-minilm-l6-v2", "model.safetensors")?;
         let dir = weights.parent().context("an asset has no folder")?;
         Ok(Embedder::load(dir)?)
@@ -149,6 +148,7 @@ impl Runner {
             &albums,
             painter.as_ref(),
             &self.config.render,
+            &self.renderer_fingerprint()?.unwrap_or_default(),
             self.config.generate.seed,
             part.path(),
             &|p| {
@@ -165,19 +165,6 @@ impl Runner {
             progress.finish(&format!("{pictures} pictures"));
         }
         Ok(())
-    }
-
-    fn painter(&self) -> anyhow::Result<Box<dyn Painter>> {
-        if let Some(client) = self.client(Stage::Render)? {
-            return Ok(Box::new(EndpointPainter {
-                client,
-                negative_prompt: self.config.render.negative_prompt.clone(),
-            }));
-        }
-        let icons = self.models.asset("fluent-emoji-flat", "icons.json")?;
-        let cache = self.models.cache("icon-names.bin")?;
-        let embedder = Arc::new(self.embedder()?);
-        Ok(Box::new(Illustrator::load(&icons, embedder, Some(&cache))?))
     }
 
     pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
@@ -233,7 +220,7 @@ impl Runner {
                 curated: &curated,
                 images: images.is_dir().then_some(&images),
                 metrics: Some(&metrics),
-                illustrations: self.config.render.renderer == "illustration",
+                illustrations: self.config.render.is_illustration(),
             },
             &self.output(Stage::Report),
         )?;

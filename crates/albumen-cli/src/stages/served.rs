@@ -15,7 +15,7 @@ fn model(config: &Config, stage: Stage) -> Option<&str> {
     match stage {
         Stage::Caption => Some(&config.caption.model),
         Stage::Summarize => Some(&config.summarize.model),
-        Stage::Render => Some(&config.render.renderer),
+        Stage::Render => Some(&config.render.model),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod evaluate;
 mod privacy;
 mod release;
+mod render;
 mod stages;
 mod train;
 mod validate;
@@ -19,9 +20,10 @@ pub use error::ConfigError;
 pub use evaluate::EvaluateConfig;
 pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
+pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
     CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, ExportFormat, GenerateConfig,
-    InputFormat, OwnerlessAlbums, RenderConfig, Sampling, SummarizeConfig,
+    InputFormat, OwnerlessAlbums, Sampling, SummarizeConfig,
 };
 pub use train::{
     LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining, TrainConfig,

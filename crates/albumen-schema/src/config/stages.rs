@@ -244,32 +244,6 @@ impl Default for CurateConfig {
     }
 }
 
-/// `[render]`: how kept albums become pictures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RenderConfig {
-    /// What draws: `illustration`, the emoji fallback, or a server with a text-to-image model,
-    /// `endpoint:http://HOST:PORT/v1#MODEL`.
-    pub renderer: String,
-    /// What a text-to-image model must not show; empty for none.
-    pub negative_prompt: String,
-    /// Width of a picture in pixels.
-    pub width: u32,
-    /// Height of a picture in pixels.
-    pub height: u32,
-}
-
-impl Default for RenderConfig {
-    fn default() -> Self {
-        Self {
-            renderer: "illustration".to_owned(),
-            negative_prompt: String::new(),
-            width: 512,
-            height: 384,
-        }
-    }
-}
-
 /// A form in which a release holds its albums again, for the tools that read that form.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

@@ -74,8 +74,23 @@ fn values_out_of_range_point_at_the_value() {
         ("name = \"test\"", "name = \"../x\"", "c.toml:1:8: `name`"),
         (
             "path = \"albums\"",
-            "path = \"albums\"\n[render]\nrenderer = \"oil\"",
-            "c.toml:6:12: `render.renderer`",
+            "path = \"albums\"\n[render]\nmodel = \"oil\"",
+            "c.toml:6:9: `render.model`",
+        ),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[render]\nmodel = \"path:sd\"\nwidth = 500",
+            "c.toml:7:9: `render.width`",
+        ),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[render]\nalbum_noise = 1.5",
+            "c.toml:6:15: `render.album_noise`",
+        ),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[render]\nguidance = -1",
+            "c.toml:6:12: `render.guidance`",
         ),
         (
             "[generate]",

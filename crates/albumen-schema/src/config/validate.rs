@@ -261,22 +261,7 @@ impl Config {
         )?;
         sampling("generate.summary", &self.generate.summary)?;
         sampling("generate.caption", &self.generate.caption)?;
-        if !is_endpoint(&self.render.renderer, "render.renderer")? {
-            one_of(
-                &self.render.renderer,
-                &["illustration", "endpoint:http://HOST:PORT/v1#MODEL"],
-                "render.renderer",
-            )?;
-        }
-        let side = 32..=4096;
-        for (name, value) in [("width", self.render.width), ("height", self.render.height)] {
-            require(
-                side.contains(&value),
-                &format!("render.{name}"),
-                format!("is {value}"),
-                "use 32 to 4096 pixels",
-            )?;
-        }
+        self.render.check()?;
         require(
             self.export.shard_bytes >= 1,
             "export.shard_bytes",
@@ -352,7 +337,7 @@ fn check_public(public: &PublicTraining) -> Result<(), Fault> {
 }
 
 /// Whether a server is named, and named well.
-fn is_endpoint(model: &str, key: &str) -> Result<bool, Fault> {
+pub(super) fn is_endpoint(model: &str, key: &str) -> Result<bool, Fault> {
     let named = EndpointName::of_model(model);
     let wrong = named.as_ref().err().map(ToString::to_string);
     let wrong = wrong.unwrap_or_default();

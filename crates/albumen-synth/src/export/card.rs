@@ -43,7 +43,7 @@ pub(super) fn write(
         .filter(|(_, albums)| *albums > 0)
         .map(|(reason, albums)| context! { name => reason.title(), albums })
         .collect();
-    let illustration = config.render.renderer == "illustration";
+    let illustration = config.render.is_illustration();
     let mut text = environment.render_named_str(
         "README.md",
         include_str!("card.md.j2"),
@@ -81,7 +81,7 @@ pub(super) fn write(
             models => models(release.models),
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),
-            pictures_from => pictures_from(config),
+            pictures_from => pictures_from(release),
             funnel,
             example => serde_json::to_string_pretty(&rows[0]).map_err(SynthError::Json)?,
             limits => limits(illustration),
@@ -237,21 +237,32 @@ fn summaries_from(release: &Release<'_>) -> String {
     )
 }
 
-fn pictures_from(config: &Config) -> String {
-    if config.render.renderer == "illustration" {
-        return "Each caption was turned into an **illustration**: emoji of the Fluent Emoji set before \
-                a painted background that follows the place, weather and time of day in the text. They \
-                are not photographs, and no image model was used."
+fn pictures_from(release: &Release<'_>) -> String {
+    let render = &release.config.render;
+    if render.is_illustration() {
+        return "Each caption was turned into an **illustration**: emoji of the Fluent Emoji set \
+                before a painted background that follows the place, weather and time of day in the \
+                text. They are not photographs, and no image model was used."
             .to_owned();
     }
-    match served::by(&config.render.renderer) {
+    let style = if render.album_style {
+        " Before each caption stood a photographic style, and looks of what recurs in the album, drawn \
+         from public tables and the synthetic text."
+    } else {
+        ""
+    };
+    match served::by(&render.model) {
         Some(server) => format!(
-            "Each caption was turned into a picture by {}. Only synthetic captions were sent there.",
-            served::described(config, "render", &server)
+            "Each caption was turned into a picture by {}. Only synthetic captions were sent there.{style}",
+            served::described(release.config, "render", &server)
         ),
-        None => {
-            "Each caption was turned into a picture by a public text-to-image model.".to_owned()
-        }
+        None => format!(
+            "Each caption was turned into a picture by a public text-to-image model, {}, in {} steps at \
+             guidance {}.{style}",
+            name_of(release, ModelUse::Pictures, &render.model),
+            render.steps,
+            render.guidance
+        ),
     }
 }
 
@@ -262,7 +273,10 @@ fn limits(illustration: bool) -> Vec<&'static str> {
              are of no use for training or testing models of real photographs.",
         ]
     } else {
-        Vec::new()
+        vec![
+            "The pictures are a text-to-image model's: what the captions leave open is that model's \
+             habit and bias, and no person or place in them is real.",
+        ]
     }
 }
 

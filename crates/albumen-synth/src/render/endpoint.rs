@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Painter;
 use crate::error::{Result, SynthError};
+use crate::style::AlbumStyle;
 
 /// A text-to-image model behind a server.
 pub struct EndpointPainter {
@@ -14,6 +15,8 @@ pub struct EndpointPainter {
     pub client: Client,
     /// What pictures must not show; empty for none.
     pub negative_prompt: String,
+    /// Whether what the album has in common stands before each caption.
+    pub album_style: bool,
 }
 
 impl Painter for EndpointPainter {
@@ -25,9 +28,15 @@ impl Painter for EndpointPainter {
         size: (u32, u32),
         done: &mut dyn FnMut(usize, &RgbImage) -> Result<()>,
     ) -> Result<()> {
+        let style = self.album_style.then(|| AlbumStyle::of(album, seed));
         let draw = |&photo: &usize| {
+            let caption = &album.captions[photo];
+            let prompt = match &style {
+                Some(style) => style.prompt(caption),
+                None => caption.clone(),
+            };
             let request = PictureRequest {
-                prompt: &album.captions[photo],
+                prompt: &prompt,
                 negative_prompt: &self.negative_prompt,
                 size,
                 seed: photo_seed(seed, photo),

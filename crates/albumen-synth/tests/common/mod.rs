@@ -134,7 +134,7 @@ pub(crate) fn draw(
         .map(|c| &c.album)
         .collect();
     let painter = PlainPainter { refuses: None };
-    render(&kept, &painter, &config().render, seed, images, &|_| ())
+    render(&kept, &painter, &config().render, "", seed, images, &|_| ())
 }
 
 /// The statistics of the tiny run's ledger, by stage, with their epsilon.

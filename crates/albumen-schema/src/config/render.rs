@@ -1,0 +1,165 @@
+//! How pictures are drawn.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::validate::{Fault, is_endpoint, require};
+
+/// The renderer that needs no image model.
+pub const ILLUSTRATION: &str = "illustration";
+
+/// `[render]`: how kept albums become pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RenderConfig {
+    /// What draws: `illustration` (emoji before painted backgrounds, no image model); a text-to-image
+    /// model in the directory layout of diffusers, as `path:DIRECTORY` or `hub:OWNER/NAME@REVISION`;
+    /// or a server, as `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
+    pub model: String,
+    /// Width of a picture in pixels. Text-to-image models draw multiples of 8 or 16, best near the
+    /// size that they were trained on: 512 (Stable Diffusion 1.5, SDXL-Turbo), 768 (Stable Diffusion
+    /// 2.1) or 1024 (SDXL and later).
+    pub width: u32,
+    /// Height of a picture in pixels.
+    pub height: u32,
+    /// Steps of the scheduler: 20 to 50, or 1 to 4 for turbo and schnell models. This and what follows
+    /// serve text-to-image models only.
+    pub steps: usize,
+    /// Scale of classifier-free guidance: 5 to 8, or 0 for turbo and schnell models. Above 1, each step
+    /// takes two passes through the network.
+    pub guidance: f64,
+    /// What no picture should show; without guidance it says nothing.
+    pub negative_prompt: String,
+    /// Another scheduler than the checkpoint's: `ddim`, `euler`, `euler-ancestral`, `dpm-solver`,
+    /// `dpm-solver-karras`, `unipc` or `pndm`. Empty keeps the checkpoint's.
+    pub scheduler: String,
+    /// Number format of the model on the device of `[compute]`: `f32`, `f16` or `bf16`.
+    pub precision: RenderPrecision,
+    /// Pictures drawn together on a device other than the processor. This and the next two settings
+    /// change pictures by rounding at most, and changing them draws no picture again.
+    pub batch: usize,
+    /// How many heads of how many pictures attend at a time: 1 needs the least memory, 0 takes all at
+    /// once.
+    pub attention_slice: usize,
+    /// Decode the pictures of a batch one by one, for less memory.
+    pub vae_slicing: bool,
+    /// Decode large pictures in overlapping, blended tiles, for less memory; colours may differ
+    /// slightly between tiles.
+    pub vae_tiling: bool,
+    /// Share in [0, 1] of the variance of the initial noise that the photos of an album have in common:
+    /// more makes their composition and colours more alike.
+    pub album_noise: f64,
+    /// Put a shared photographic style, and fixed looks of the people, animals and places that recur
+    /// in the album's text, before each caption.
+    pub album_style: bool,
+}
+
+/// The number format of a text-to-image model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RenderPrecision {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// 16-bit floating point: half the memory; needs a device that computes in it.
+    F16,
+    /// bfloat16: half the memory, a wider range than `f16` and fewer digits.
+    Bf16,
+}
+
+impl Default for RenderConfig {
+    fn default() -> Self {
+        Self {
+            model: ILLUSTRATION.to_owned(),
+            width: 512,
+            height: 384,
+            steps: 30,
+            guidance: 7.0,
+            negative_prompt: String::new(),
+            scheduler: String::new(),
+            precision: RenderPrecision::default(),
+            batch: 4,
+            attention_slice: 0,
+            vae_slicing: true,
+            vae_tiling: false,
+            album_noise: 0.2,
+            album_style: true,
+        }
+    }
+}
+
+impl RenderConfig {
+    /// Whether pictures are illustrations rather than a model's.
+    pub fn is_illustration(&self) -> bool {
+        self.model == ILLUSTRATION
+    }
+
+    /// The settings that pictures depend on: those of speed and memory, which change no more than
+    /// rounding, are as by default.
+    #[must_use]
+    pub fn drawn(&self) -> Self {
+        let Self {
+            batch,
+            attention_slice,
+            vae_slicing,
+            ..
+        } = Self::default();
+        Self {
+            batch,
+            attention_slice,
+            vae_slicing,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let rest = |scheme| self.model.strip_prefix(scheme).filter(|r| !r.is_empty());
+        let served = is_endpoint(&self.model, "render.model")?;
+        let local = rest("path:").is_some() || rest("hub:").is_some_and(|r| r.contains('/'));
+        require(
+            self.is_illustration() || served || local,
+            "render.model",
+            format!("is `{}`, which names no renderer", self.model),
+            "use `illustration`, `hub:OWNER/NAME@REVISION`, `path:` and a directory in the layout of \
+             diffusers, or `endpoint:http://HOST:PORT/v1#MODEL`",
+        )?;
+        for (name, value) in [("width", self.width), ("height", self.height)] {
+            require(
+                (32..=4096).contains(&value),
+                &format!("render.{name}"),
+                format!("is {value}"),
+                "use 32 to 4096 pixels",
+            )?;
+            require(
+                !local || value % 8 == 0,
+                &format!("render.{name}"),
+                format!("is {value}, which is no multiple of 8"),
+                format!("use {} or {}", value / 8 * 8, value / 8 * 8 + 8),
+            )?;
+        }
+        require(
+            (1..=1000).contains(&self.steps),
+            "render.steps",
+            format!("is {}", self.steps),
+            "use 20 to 50, or 1 to 4 for turbo and schnell models",
+        )?;
+        require(
+            (0.0..=100.0).contains(&self.guidance),
+            "render.guidance",
+            format!("is {}", self.guidance),
+            "use 5 to 8, or 0 for turbo and schnell models",
+        )?;
+        require(
+            (1..=1024).contains(&self.batch),
+            "render.batch",
+            format!("is {}", self.batch),
+            "draw at least one picture at a time; 4 fit most devices",
+        )?;
+        require(
+            (0.0..=1.0).contains(&self.album_noise),
+            "render.album_noise",
+            format!("is {}", self.album_noise),
+            "use a share in [0, 1]; 0.2 leaves each photo its own composition",
+        )
+    }
+}
