@@ -22,7 +22,7 @@ struct Words;
 impl SentenceEmbedding for Words {
     fn embed(&self, texts: &[&str]) -> albumen_synth::Result<Vec<Vec<f32>>> {
         let row = |text: &&str| {
-            let mut row = vec![0.01_f32; 12];
+            let mut row = [0.01_f32; 12];
             for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
                 let sum: usize = word.bytes().map(usize::from).sum();
                 row[if word.is_empty() { 0 } else { sum % 12 }] += 1.0;
