@@ -151,6 +151,9 @@ mod tests {
                 assert_eq!(read(&bytes[..part], (96, 32)), broken, "{format:?} {part}");
             }
         }
+        // Cut where only pixels are: the decoder itself would not mind.
+        let jpeg = stripes(ImageFormat::Jpeg);
+        assert_eq!(read(&jpeg[..jpeg.len() - 12], (96, 32)), broken);
         let html = b"<html>no</html>";
         assert_eq!(
             read(html, (9, 9)),
