@@ -61,7 +61,7 @@ fn step(
     units: &[Vec<Example<'_>>],
     args: &Args,
 ) -> Result<(), LmError> {
-    lm.gradients(adapter, units, budget(args), &mut |_, _, _| {})
+    lm.gradients(adapter, None, units, budget(args), &mut |_, _, _| {})
 }
 
 /// Products of a step with frozen weights, forward and backward, in floating-point operations.
@@ -178,7 +178,7 @@ fn cached(lm: &Lm, args: &Args) -> Result<(), LmError> {
     let (all, all_params) = layout(lm.config(), lm.config().num_layers)?;
     let (last, last_params) = layout(lm.config(), layers)?;
     let refs: Vec<&Sequence> = sequences.iter().collect();
-    let states = lm.prefix_states(&last, &refs, StateFormat::Bf16, budget(args))?;
+    let states = lm.prefix_states(&last, None, &refs, StateFormat::Bf16, budget(args))?;
     let whole: Vec<Vec<Example<'_>>> = sequences.iter().map(|s| vec![s.into()]).collect();
     let short: Vec<_> = sequences
         .iter()
@@ -251,7 +251,7 @@ fn tree(lm: &Lm, args: &Args) -> Result<(), LmError> {
     let mut worst = 0.0_f64;
     let gradients = |units: &[Vec<Example<'_>>]| {
         let mut rows: Vec<Vec<f32>> = Vec::new();
-        lm.gradients(adapter, units, budget(args), &mut |_, g, _| {
+        lm.gradients(adapter, None, units, budget(args), &mut |_, g, _| {
             rows.push(g.to_vec());
         })?;
         Ok::<_, LmError>(rows)

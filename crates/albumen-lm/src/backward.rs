@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use crate::error::LmError;
-use crate::kernels::{Kernels, PackedRun};
+use crate::kernels::Kernels;
 use crate::lora::Site;
-use crate::model::{Angles, DeviceAdapter, Lm, Saved};
+use crate::model::{Angles, DeviceAdapter, Lm, Saved, Seen};
 
 /// What all layers of one backward pass share.
 pub(crate) struct Pass<'a, K: Kernels> {
-    pub(crate) runs: &'a [PackedRun],
+    pub(crate) seen: Seen<'a, K>,
     pub(crate) angles: &'a Angles<K>,
     pub(crate) adapter: &'a DeviceAdapter<'a, K>,
     /// The rows of each unit.
@@ -74,8 +74,10 @@ impl<K: Kernels> Lm<K> {
         drop(d_raw);
 
         // y = attention(rope(norm(qkv)))
-        let (shape, runs) = (&l.shape, pass.runs);
-        let mut d_qkv = k.attention_backward(&saved.qkv, &saved.log_sum, &dy, shape, runs)?;
+        let (shape, seen) = (&l.shape, pass.seen);
+        let (runs, before) = (seen.runs, seen.before(index));
+        let mut d_qkv =
+            k.attention_backward(&saved.qkv, before, &saved.log_sum, &dy, shape, runs)?;
         drop(dy);
         k.rope(&mut d_qkv, shape, pass.angles.of(l), true)?;
         if let (Some((raw, inverse)), Some((wq, wk))) = (&saved.heads, &l.head_norms) {

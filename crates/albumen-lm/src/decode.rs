@@ -23,14 +23,24 @@ pub use request::{Branch, DecodeOptions, Generation, Request, Stop};
 /// Rows of one forward pass; prompts beyond it wait for the next.
 const ROWS: usize = 1024;
 
-/// Keys and values of tokens that stand before every request, computed once.
-pub struct Prefix<K: Decode = Cpu>(K::Cache);
+/// Keys and values of tokens that stand before every request, or every training sequence, computed
+/// once.
+pub struct Prefix<K: Decode = Cpu> {
+    /// For decoding.
+    cache: K::Cache,
+    /// For training: rows of queries, keys and values, (tokens, q + 2 kv), a matrix for each layer.
+    rows: Vec<K::Matrix>,
+}
 
 impl<K: Decode> Prefix<K> {
     /// Tokens in the prefix.
     #[expect(clippy::len_without_is_empty, reason = "no prefix is empty")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.cache.len()
+    }
+
+    pub(crate) fn rows(&self) -> &[K::Matrix] {
+        &self.rows
     }
 }
 
@@ -59,7 +69,9 @@ struct Decoder<'a, K: Decode> {
 }
 
 impl<K: Decode> Lm<K> {
-    /// The keys and values of `tokens`, to stand before requests of the same adapter.
+    /// The keys and values of `tokens`, to stand before requests of the same adapter. Made without
+    /// one, they may stand before requests and sequences of any: the adapter then acts on what comes
+    /// after them only.
     ///
     /// # Errors
     /// Where there is no token, or a token, a position or the parameters do not fit the model.
@@ -76,7 +88,21 @@ impl<K: Decode> Lm<K> {
         self.check_tokens(tokens)?;
         self.check_position(tokens.len())?;
         let decoder = Decoder::new(self, adapter, None)?;
-        on_pool(|| decoder.cache(tokens)).map(Prefix)
+        on_pool(|| {
+            let mut cache = decoder.new_cache(tokens.len())?;
+            let mut rows = Vec::with_capacity(self.layers.len());
+            let feed = Feed {
+                tokens,
+                before: Vec::new(),
+                own: &mut cache,
+            };
+            let mut keep = |qkv: &K::Matrix| {
+                rows.push(self.kernels.copy(qkv)?);
+                Ok(())
+            };
+            decoder.pass(&mut [feed], &mut keep)?;
+            Ok(Prefix { cache, rows })
+        })
     }
 
     /// Continues every branch of every request: `sink(request, branch, generation)` as each ends,
@@ -95,7 +121,7 @@ impl<K: Decode> Lm<K> {
         sink: &mut dyn FnMut(usize, usize, Generation),
     ) -> Result<(), LmError> {
         self.check_requests(prefix.map_or(0, Prefix::len), requests, options)?;
-        let decoder = Decoder::new(self, adapter, prefix.map(|p| &p.0))?;
+        let decoder = Decoder::new(self, adapter, prefix.map(|p| &p.cache))?;
         let mut waiting: VecDeque<(usize, usize)> = (0..requests.len())
             .flat_map(|r| (0..requests[r].branches.len()).map(move |b| (r, b)))
             .collect();
@@ -174,18 +200,6 @@ impl<'a, K: Decode> Decoder<'a, K> {
         let layers = self.lm.layers.len();
         let shape = &self.lm.layers[0].shape;
         self.lm.kernels.new_cache(layers, shape, tokens)
-    }
-
-    /// The cache of tokens right after the prefix.
-    fn cache(&self, tokens: &[u32]) -> Result<K::Cache, LmError> {
-        let mut own = self.new_cache(tokens.len())?;
-        let before = self.prefix.into_iter().collect();
-        self.feed(vec![Feed {
-            tokens,
-            before,
-            own: &mut own,
-        }])?;
-        Ok(own)
     }
 
     /// Gives branches a slot, computing the trunks that are new.
@@ -312,13 +326,22 @@ impl<'a, K: Decode> Decoder<'a, K> {
             });
             let n = fits.count().max(1);
             let (now, later) = left.split_at_mut(n);
-            last.extend(self.lm.kernels.download(&self.pass(now)?)?);
+            last.extend(
+                self.lm
+                    .kernels
+                    .download(&self.pass(now, &mut |_| Ok(()))?)?,
+            );
             left = later;
         }
         self.lm.kernels.upload(&last, hidden)
     }
 
-    fn pass(&self, feeds: &mut [Feed<'_, K::Cache>]) -> Result<K::Matrix, LmError> {
+    /// `keep` gets each layer's rows of queries, keys and values.
+    fn pass(
+        &self,
+        feeds: &mut [Feed<'_, K::Cache>],
+        keep: &mut dyn FnMut(&K::Matrix) -> Result<(), LmError>,
+    ) -> Result<K::Matrix, LmError> {
         let (lm, k) = (self.lm, &self.lm.kernels);
         let (mut tokens, mut positions, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for feed in feeds.iter() {
@@ -331,6 +354,7 @@ impl<'a, K: Decode> Decoder<'a, K> {
         let mut h = k.embed(&lm.embedding, &tokens, lm.config.embedding_scale)?;
         for layer in 0..lm.layers.len() {
             let mut attend = |qkv: &K::Matrix, shape: &AttentionShape| {
+                keep(qkv)?;
                 Ok((k.attend(layer, qkv, shape, feeds)?, k.zeros(0, 0)?))
             };
             let adapter = self.adapter.as_ref();

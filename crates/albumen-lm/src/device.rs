@@ -108,7 +108,7 @@ pub enum AnyLm {
     Candle(Lm<Candle>),
 }
 
-/// Keys and values that stand before requests; see [`Prefix`].
+/// Keys and values that stand before requests and sequences; see [`Prefix`].
 pub enum AnyPrefix {
     /// Of a model on the processor.
     Cpu(Prefix<Cpu>),
@@ -116,8 +116,31 @@ pub enum AnyPrefix {
     Candle(Prefix<Candle>),
 }
 
-/// The same call on either kind of model.
+/// The same call on either kind of model, with a prefix of the same kind where one is named.
 macro_rules! either {
+    ($any:expr, $prefix:expr, ($lm:ident, $p:ident) => $call:expr) => {
+        match ($any, $prefix) {
+            (AnyLm::Cpu($lm), None) => {
+                let $p = None;
+                $call
+            }
+            (AnyLm::Candle($lm), None) => {
+                let $p = None;
+                $call
+            }
+            (AnyLm::Cpu($lm), Some(AnyPrefix::Cpu(p))) => {
+                let $p = Some(p);
+                $call
+            }
+            (AnyLm::Candle($lm), Some(AnyPrefix::Candle(p))) => {
+                let $p = Some(p);
+                $call
+            }
+            _ => Err(LmError::Decoding(
+                "the prefix was made on another device".into(),
+            )),
+        }
+    };
     ($any:expr, $lm:ident => $call:expr) => {
         match $any {
             AnyLm::Cpu($lm) => $call,
@@ -162,10 +185,11 @@ impl AnyLm {
     pub fn losses(
         &self,
         adapter: Option<Adapter<'_>>,
+        before: Option<&AnyPrefix>,
         examples: &[Example<'_>],
         budget: Budget,
     ) -> Result<Vec<f32>, LmError> {
-        either!(self, lm => lm.losses(adapter, examples, budget))
+        either!(self, before, (lm, p) => lm.losses(adapter, p, examples, budget))
     }
 
     /// See [`Lm::gradients`].
@@ -175,11 +199,12 @@ impl AnyLm {
     pub fn gradients(
         &self,
         adapter: Adapter<'_>,
+        before: Option<&AnyPrefix>,
         units: &[Vec<Example<'_>>],
         budget: Budget,
         sink: &mut dyn FnMut(usize, &[f32], f32),
     ) -> Result<(), LmError> {
-        either!(self, lm => lm.gradients(adapter, units, budget, sink))
+        either!(self, before, (lm, p) => lm.gradients(adapter, p, units, budget, sink))
     }
 
     /// See [`Lm::prefix_states`].
@@ -189,11 +214,12 @@ impl AnyLm {
     pub fn prefix_states(
         &self,
         layout: &LoraLayout,
+        before: Option<&AnyPrefix>,
         sequences: &[&Sequence],
         format: StateFormat,
         budget: Budget,
     ) -> Result<Vec<PrefixStates>, LmError> {
-        either!(self, lm => lm.prefix_states(layout, sequences, format, budget))
+        either!(self, before, (lm, p) => lm.prefix_states(layout, p, sequences, format, budget))
     }
 
     /// See [`Lm::prefix`].
@@ -223,18 +249,7 @@ impl AnyLm {
         options: &DecodeOptions,
         sink: &mut dyn FnMut(usize, usize, Generation),
     ) -> Result<(), LmError> {
-        let foreign = || LmError::Decoding("the prefix was made on another device".into());
-        match (self, prefix) {
-            (Self::Cpu(lm), None) => lm.generate(adapter, None, requests, options, sink),
-            (Self::Candle(lm), None) => lm.generate(adapter, None, requests, options, sink),
-            (Self::Cpu(lm), Some(AnyPrefix::Cpu(p))) => {
-                lm.generate(adapter, Some(p), requests, options, sink)
-            }
-            (Self::Candle(lm), Some(AnyPrefix::Candle(p))) => {
-                lm.generate(adapter, Some(p), requests, options, sink)
-            }
-            _ => Err(foreign()),
-        }
+        either!(self, prefix, (lm, p) => lm.generate(adapter, p, requests, options, sink))
     }
 }
 

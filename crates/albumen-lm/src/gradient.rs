@@ -7,10 +7,11 @@
 use std::ops::Range;
 
 use crate::backward::Pass;
+use crate::decode::Prefix;
 use crate::error::LmError;
-use crate::kernels::{Kernels, on_pool};
+use crate::kernels::{Decode, on_pool};
 use crate::lora::{Adapter, LoraLayout};
-use crate::model::{DeviceAdapter, Lm};
+use crate::model::{DeviceAdapter, Lm, Seen};
 use crate::packed::{Packed, micro_batches};
 use crate::sequence::Sequence;
 use crate::states::{PrefixStates, StateFormat};
@@ -51,14 +52,16 @@ impl<'a> From<&'a Sequence> for Example<'a> {
     }
 }
 
-impl<K: Kernels> Lm<K> {
-    /// The loss of each example, `sum_i weights[i] * -log p(tokens[i])`, without gradients.
+impl<K: Decode> Lm<K> {
+    /// The loss of each example, `sum_i weights[i] * -log p(tokens[i])`, without gradients. Every
+    /// sequence stands after `before`, whose keys and values are as they are, whatever the adapter.
     ///
     /// # Errors
     /// Where a token, a position, the parameters or the states do not fit the model.
     pub fn losses(
         &self,
         adapter: Option<Adapter<'_>>,
+        before: Option<&Prefix<K>>,
         examples: &[Example<'_>],
         budget: Budget,
     ) -> Result<Vec<f32>, LmError> {
@@ -66,14 +69,15 @@ impl<K: Kernels> Lm<K> {
         let layout = adapter.as_ref().map(|a| a.adapter.layout);
         examples
             .iter()
-            .try_for_each(|e| self.check_example(e, layout))?;
+            .try_for_each(|e| self.check_example(e, before, layout))?;
         let sizes: Vec<_> = examples.iter().map(|e| e.sequence.len()).collect();
         let mut losses = Vec::with_capacity(examples.len());
         for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
             let examples: Vec<_> = examples[batch].iter().collect();
-            let packed = Packed::new(examples.iter().map(|e| e.sequence));
+            let packed = Packed::new(length(before), examples.iter().map(|e| e.sequence));
             losses.extend(on_pool(|| {
-                let h = self.hidden(&examples, &packed, adapter.as_ref(), self.layers.len())?;
+                let (adapter, end) = (adapter.as_ref(), self.layers.len());
+                let h = self.hidden(&examples, before, &packed, adapter, end)?;
                 Ok::<_, LmError>(self.head_loss(&h, &packed, false)?.0)
             })?);
         }
@@ -83,13 +87,14 @@ impl<K: Kernels> Lm<K> {
     /// The gradient of each unit's loss (the sum over its examples) with respect to the adapter's
     /// flat parameters: `sink(unit, gradient, loss)`, once a unit, in order. The gradients of one
     /// micro-batch are in memory at a time. No unit, no call; a unit without examples has a
-    /// gradient of zeros.
+    /// gradient of zeros. `before` is constant: no gradient flows into or through it.
     ///
     /// # Errors
     /// As [`Lm::losses`]; what the caller gave is checked before any work.
     pub fn gradients(
         &self,
         adapter: Adapter<'_>,
+        before: Option<&Prefix<K>>,
         units: &[Vec<Example<'_>>],
         budget: Budget,
         sink: &mut dyn FnMut(usize, &[f32], f32),
@@ -99,7 +104,7 @@ impl<K: Kernels> Lm<K> {
         units
             .iter()
             .flatten()
-            .try_for_each(|e| self.check_example(e, Some(layout)))?;
+            .try_for_each(|e| self.check_example(e, before, Some(layout)))?;
         let sizes: Vec<_> = units
             .iter()
             .map(|u| u.iter().map(|e| e.sequence.len()).sum())
@@ -107,14 +112,14 @@ impl<K: Kernels> Lm<K> {
         let count = (budget.gradient_bytes / (4 * layout.len())).max(1);
         for batch in micro_batches(&sizes, budget.tokens, count) {
             let examples: Vec<_> = units[batch.clone()].iter().flatten().collect();
-            let packed = Packed::new(examples.iter().map(|e| e.sequence));
+            let packed = Packed::new(length(before), examples.iter().map(|e| e.sequence));
             let (mut row, mut rows) = (0, Vec::with_capacity(batch.len()));
             for &size in &sizes[batch.clone()] {
                 rows.push(row..row + size);
                 row += size;
             }
             let (gradients, losses) =
-                on_pool(|| self.micro_batch(&device, &examples, &packed, &rows))?;
+                on_pool(|| self.micro_batch(&device, before, &examples, &packed, &rows))?;
             let mut losses = losses.into_iter();
             for (row, unit) in batch.enumerate() {
                 let loss = losses.by_ref().take(units[unit].len()).sum();
@@ -129,6 +134,7 @@ impl<K: Kernels> Lm<K> {
     fn micro_batch(
         &self,
         adapter: &DeviceAdapter<'_, K>,
+        before: Option<&Prefix<K>>,
         examples: &[&Example<'_>],
         packed: &Packed,
         units: &[Range<usize>],
@@ -139,18 +145,19 @@ impl<K: Kernels> Lm<K> {
             return Ok((gradients, vec![0.0; examples.len()]));
         }
         let angles = self.angles(&packed.positions)?;
+        let seen = seen(packed, before);
         let (first, mut h) = self.input(examples, packed)?;
         let mut saved = Vec::with_capacity(self.layers.len() - layout.first_layer());
         for layer in first..self.layers.len() {
             let save = layer >= layout.first_layer();
-            let (out, kept) = self.layer(layer, h, &packed.runs, &angles, Some(adapter), save)?;
+            let (out, kept) = self.layer(layer, h, seen, &angles, Some(adapter), save)?;
             saved.extend(kept);
             h = out;
         }
         let (losses, g) = self.head_loss(&h, packed, true)?;
         drop(h);
         let mut pass = Pass {
-            runs: &packed.runs,
+            seen,
             angles: &angles,
             adapter,
             units,
@@ -217,25 +224,28 @@ impl<K: Kernels> Lm<K> {
         Ok((packed.losses(&losses), g))
     }
 
-    /// The hidden states that enter `layout.first_layer()`, for each sequence. They are as private
-    /// as the text.
+    /// The hidden states that enter `layout.first_layer()`, for each sequence after `before`. They
+    /// are as private as the text, and serve with the same `before` only.
     ///
     /// # Errors
     /// Where a token or position does not fit the model.
     pub fn prefix_states(
         &self,
         layout: &LoraLayout,
+        before: Option<&Prefix<K>>,
         sequences: &[&Sequence],
         format: StateFormat,
         budget: Budget,
     ) -> Result<Vec<PrefixStates>, LmError> {
-        sequences.iter().try_for_each(|s| self.check_sequence(s))?;
+        sequences
+            .iter()
+            .try_for_each(|s| self.check_sequence(s, before))?;
         let (layer, width) = (layout.first_layer(), self.config.hidden_size);
         let sizes: Vec<_> = sequences.iter().map(|s| s.len()).collect();
         let mut states = Vec::with_capacity(sequences.len());
         for batch in micro_batches(&sizes, budget.tokens, usize::MAX) {
-            let packed = Packed::new(sequences[batch.clone()].iter().copied());
-            let h = on_pool(|| self.hidden(&[], &packed, None, layer))?;
+            let packed = Packed::new(length(before), sequences[batch.clone()].iter().copied());
+            let h = on_pool(|| self.hidden(&[], before, &packed, None, layer))?;
             let rows = self.kernels.download(&h)?;
             let mut rows = &rows[..];
             for &size in &sizes[batch] {
@@ -251,16 +261,16 @@ impl<K: Kernels> Lm<K> {
     fn hidden(
         &self,
         examples: &[&Example<'_>],
+        before: Option<&Prefix<K>>,
         packed: &Packed,
         adapter: Option<&DeviceAdapter<'_, K>>,
         end: usize,
     ) -> Result<K::Matrix, LmError> {
+        let seen = seen(packed, before);
         let angles = self.angles(&packed.positions)?;
         let (first, mut h) = self.input(examples, packed)?;
         for layer in first..end {
-            h = self
-                .layer(layer, h, &packed.runs, &angles, adapter, false)?
-                .0;
+            h = self.layer(layer, h, seen, &angles, adapter, false)?.0;
         }
         Ok(h)
     }
@@ -275,10 +285,11 @@ impl<K: Kernels> Lm<K> {
         adapter: Option<Adapter<'_>>,
         sequence: &Sequence,
     ) -> Result<Vec<f32>, LmError> {
-        self.check_sequence(sequence)?;
+        self.check_sequence(sequence, None)?;
         let adapter = adapter.map(|a| self.device_adapter(a)).transpose()?;
-        let packed = Packed::new([sequence].into_iter());
-        let h = on_pool(|| self.hidden(&[], &packed, adapter.as_ref(), self.layers.len()))?;
+        let packed = Packed::new(0, [sequence].into_iter());
+        let (adapter, end) = (adapter.as_ref(), self.layers.len());
+        let h = on_pool(|| self.hidden(&[], None, &packed, adapter, end))?;
         let (x, _) = self.kernels.rms_norm(&h, &self.final_norm, self.eps())?;
         let mut logits = self
             .kernels
@@ -291,8 +302,13 @@ impl<K: Kernels> Lm<K> {
         Ok(logits)
     }
 
-    fn check_example(&self, e: &Example<'_>, layout: Option<&LoraLayout>) -> Result<(), LmError> {
-        self.check_sequence(e.sequence)?;
+    fn check_example(
+        &self,
+        e: &Example<'_>,
+        before: Option<&Prefix<K>>,
+        layout: Option<&LoraLayout>,
+    ) -> Result<(), LmError> {
+        self.check_sequence(e.sequence, before)?;
         let Some(states) = e.states else {
             return Ok(());
         };
@@ -313,10 +329,14 @@ impl<K: Kernels> Lm<K> {
         Ok(())
     }
 
-    fn check_sequence(&self, sequence: &Sequence) -> Result<(), LmError> {
+    fn check_sequence(
+        &self,
+        sequence: &Sequence,
+        before: Option<&Prefix<K>>,
+    ) -> Result<(), LmError> {
         self.check_tokens(sequence.tokens())?;
         let position = sequence.positions().iter().copied().max().unwrap_or(0) as usize;
-        self.check_position(position)
+        self.check_position(length(before) + position)
     }
 
     pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), LmError> {
@@ -334,5 +354,16 @@ impl<K: Kernels> Lm<K> {
         }
         // How long the text is may be private; the limit is not.
         Err(LmError::TooLong { max_position })
+    }
+}
+
+fn length<K: Decode>(before: Option<&Prefix<K>>) -> usize {
+    before.map_or(0, Prefix::len)
+}
+
+fn seen<'a, K: Decode>(packed: &'a Packed, before: Option<&'a Prefix<K>>) -> Seen<'a, K> {
+    Seen {
+        runs: &packed.runs,
+        before: before.map(Prefix::rows),
     }
 }

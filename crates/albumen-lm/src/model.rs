@@ -34,6 +34,29 @@ pub(crate) struct DeviceAdapter<'a, K: Kernels> {
 /// The rotation angles of one pass's tokens, for each rotary embedding of the model.
 pub(crate) struct Angles<K: Kernels>(Vec<K::Matrix>);
 
+/// What the tokens of a pass see.
+pub(crate) struct Seen<'a, K: Kernels> {
+    /// Of one another.
+    pub(crate) runs: &'a [PackedRun],
+    /// Before every sequence: rows of queries, keys and values, a matrix for each layer.
+    pub(crate) before: Option<&'a [K::Matrix]>,
+}
+
+impl<K: Kernels> Clone for Seen<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K: Kernels> Copy for Seen<'_, K> {}
+
+impl<'a, K: Kernels> Seen<'a, K> {
+    /// What stands before every sequence in a layer.
+    pub(crate) fn before(&self, layer: usize) -> Option<&'a K::Matrix> {
+        self.before.and_then(|layers| layers.get(layer))
+    }
+}
+
 /// Attention from rows of queries, keys and values; see [`Lm::layer_with`].
 pub(crate) type Attend<'a, K> = dyn FnMut(
         &<K as Kernels>::Matrix,
@@ -186,13 +209,15 @@ impl<K: Kernels> Lm<K> {
         &self,
         index: usize,
         h: K::Matrix,
-        runs: &[PackedRun],
+        seen: Seen<'_, K>,
         angles: &Angles<K>,
         adapter: Option<&DeviceAdapter<'_, K>>,
         save: bool,
     ) -> Result<(K::Matrix, Option<Saved<K>>), LmError> {
-        let mut attend =
-            |qkv: &K::Matrix, shape: &AttentionShape| self.kernels.attention(qkv, shape, runs);
+        let (runs, before) = (seen.runs, seen.before(index));
+        let mut attend = |qkv: &K::Matrix, shape: &AttentionShape| {
+            self.kernels.attention(qkv, before, shape, runs)
+        };
         self.layer_with(index, h, angles, adapter, save, &mut attend)
     }
 

@@ -20,12 +20,16 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    pub(crate) fn new<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Self {
+    /// Of sequences that `before` tokens stand before.
+    pub(crate) fn new<'a>(before: usize, sequences: impl Iterator<Item = &'a Sequence>) -> Self {
         let mut packed = Self::default();
         for sequence in sequences {
             let origin = packed.tokens.len();
             packed.tokens.extend(sequence.tokens());
-            packed.positions.extend(sequence.positions());
+            let positions = sequence.positions().iter();
+            packed
+                .positions
+                .extend(positions.map(|p| p + before as u32));
             packed
                 .runs
                 .extend(sequence.runs().into_iter().map(|run| PackedRun {

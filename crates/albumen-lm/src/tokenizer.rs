@@ -69,6 +69,21 @@ impl Tokenizer {
         })
     }
 
+    /// The tokens of several texts, each followed by the end of text and a line feed: examples of
+    /// finished texts, to stand before another.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_examples(&self, texts: &[String]) -> Result<Vec<u32>, LmError> {
+        let mut tokens = Vec::new();
+        for text in texts {
+            tokens.extend(self.encode(text, false)?);
+            tokens.push(self.eos_id());
+            tokens.extend(self.encode("\n", false)?);
+        }
+        Ok(tokens)
+    }
+
     /// The tokens of a text. Special tokens written out in it (`<|im_end|>`) become themselves.
     /// `add_special` adds what the model expects around a text (a start token, for some).
     ///

@@ -121,7 +121,8 @@ fn gradients(lm: &Lm, adapter: Adapter<'_>, units: &[Vec<Example<'_>>], tokens: 
     let mut sink = |_: usize, g: &[f32], loss: f32| {
         rows.push(g.iter().chain([&loss]).map(|x| x.to_bits()).collect());
     };
-    lm.gradients(adapter, units, budget, &mut sink).unwrap();
+    lm.gradients(adapter, None, units, budget, &mut sink)
+        .unwrap();
     rows
 }
 
@@ -149,7 +150,7 @@ fn check(weights: impl Fn() -> Weights, layers: Option<usize>, precision: Precis
             tokens,
             ..Budget::default()
         };
-        lm.prefix_states(&layout, sequences, StateFormat::Bf16, budget)
+        lm.prefix_states(&layout, None, sequences, StateFormat::Bf16, budget)
             .unwrap()
     };
     let states: Vec<_> = sequences

@@ -5,7 +5,7 @@
 
 mod common;
 
-use albumen_lm::kernels::{Candle, Kernels};
+use albumen_lm::kernels::{Candle, Decode};
 use albumen_lm::{
     Adapter, Budget, Example, Lm, LoraConfig, LoraLayout, Precision, Sequence, StateFormat, Target,
     Weights,
@@ -38,14 +38,14 @@ fn model(family: &str) -> Lm<Candle> {
 }
 
 /// Gradient and loss of each unit.
-fn run<K: Kernels>(
+fn run<K: Decode>(
     lm: &Lm<K>,
     adapter: Adapter<'_>,
     units: &[Vec<Example<'_>>],
     budget: Budget,
 ) -> Vec<(Vec<f32>, f32)> {
     let mut rows = Vec::new();
-    lm.gradients(adapter, units, budget, &mut |unit, gradient, loss| {
+    lm.gradients(adapter, None, units, budget, &mut |unit, gradient, loss| {
         assert_eq!(unit, rows.len(), "units come in order");
         rows.push((gradient.to_vec(), loss));
     })
@@ -184,14 +184,16 @@ fn batches_of_all_shapes_match_the_cpu_kernels() {
             rows.iter()
                 .all(|(g, l)| *l == 0.0 && g.iter().all(|g| *g == 0.0))
         );
-        let losses = |adapter| candle.losses(adapter, &e, Budget::default()).unwrap();
-        let of_cpu = cpu.losses(Some(adapter), &e, Budget::default()).unwrap();
+        let losses = |adapter| candle.losses(adapter, None, &e, Budget::default()).unwrap();
+        let of_cpu = cpu
+            .losses(Some(adapter), None, &e, Budget::default())
+            .unwrap();
         assert!(difference(&losses(Some(adapter)), &of_cpu) < 1e-5);
 
         // From cached states of the layers below the adapter.
         let all: Vec<&Sequence> = sequences.iter().collect();
         let states = candle
-            .prefix_states(&layout, &all, StateFormat::F32, Budget::default())
+            .prefix_states(&layout, None, &all, StateFormat::F32, Budget::default())
             .unwrap();
         let pairs = sequences.iter().zip(&states);
         let cached = pairs.map(|(sequence, s)| {

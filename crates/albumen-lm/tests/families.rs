@@ -28,9 +28,15 @@ fn model(family: &str) -> (Lm, LoraLayout) {
 fn one(lm: &Lm, adapter: Adapter<'_>, sequence: &Sequence) -> (Vec<f32>, f32) {
     let mut result = None;
     let units = [vec![Example::from(sequence)]];
-    lm.gradients(adapter, &units, Budget::default(), &mut |_, g, loss| {
-        result = Some((g.to_vec(), loss));
-    })
+    lm.gradients(
+        adapter,
+        None,
+        &units,
+        Budget::default(),
+        &mut |_, g, loss| {
+            result = Some((g.to_vec(), loss));
+        },
+    )
     .unwrap();
     result.unwrap()
 }
@@ -75,7 +81,7 @@ fn gradients_of_every_family_match_pytorch() {
                 "{family}: {loss} {expected}"
             );
             let losses = lm
-                .losses(Some(adapter), &[sequence.into()], Budget::default())
+                .losses(Some(adapter), None, &[sequence.into()], Budget::default())
                 .unwrap();
             assert_eq!(losses, [loss]);
             let expected = reference.flat(&format!("seq{n}.grad"), &layout);
@@ -145,7 +151,7 @@ fn ten_training_losses_of_every_family_match_pytorch() {
             };
             let units: Vec<_> = sequences.iter().map(|s| vec![Example::from(s)]).collect();
             let (mut sum, mut loss) = (vec![0.0; layout.len()], 0.0);
-            lm.gradients(adapter, &units, Budget::default(), &mut |_, g, l| {
+            lm.gradients(adapter, None, &units, Budget::default(), &mut |_, g, l| {
                 sum.iter_mut().zip(g).for_each(|(s, g)| *s += g);
                 loss += l;
             })

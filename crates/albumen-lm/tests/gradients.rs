@@ -91,7 +91,7 @@ fn run(
     budget: Budget,
 ) -> Vec<(Vec<f32>, f32)> {
     let mut rows = Vec::new();
-    lm.gradients(adapter, units, budget, &mut |unit, gradient, loss| {
+    lm.gradients(adapter, None, units, budget, &mut |unit, gradient, loss| {
         assert_eq!(unit, rows.len(), "units come in order");
         rows.push((gradient.to_vec(), loss));
     })
@@ -195,7 +195,7 @@ fn gradients_match_finite_differences() {
                     params: &moved,
                 };
                 f64::from(
-                    lm.losses(Some(adapter), &[s.into()], Budget::default())
+                    lm.losses(Some(adapter), None, &[s.into()], Budget::default())
                         .unwrap()[0],
                 )
             };
@@ -231,7 +231,7 @@ fn cached_states_give_the_same_gradients() {
         let expected = run(&lm, adapter, &plain, Budget::default());
         for (format, tolerance) in [(StateFormat::F32, 1e-6), (StateFormat::Bf16, 2e-2)] {
             let states = lm
-                .prefix_states(&layout, &all, format, Budget::default())
+                .prefix_states(&layout, None, &all, format, Budget::default())
                 .unwrap();
             let states: Vec<_> = states
                 .iter()
@@ -267,8 +267,14 @@ fn what_does_not_fit_is_refused() {
     };
     let mut sink = |_: usize, _: &[f32], _: f32| panic!("nothing should be computed");
     let mut refused = |adapter, example: Example<'_>| {
-        lm.gradients(adapter, &[vec![example]], Budget::default(), &mut sink)
-            .unwrap_err()
+        lm.gradients(
+            adapter,
+            None,
+            &[vec![example]],
+            Budget::default(),
+            &mut sink,
+        )
+        .unwrap_err()
     };
     let good = Sequence::builder()
         .context(&[1])
@@ -297,10 +303,10 @@ fn what_does_not_fit_is_refused() {
         refused(short, (&good).into()),
         LmError::Parameters { .. }
     ));
-    let states = lm.prefix_states(&layout, &[&long], StateFormat::F32, Budget::default());
+    let states = lm.prefix_states(&layout, None, &[&long], StateFormat::F32, Budget::default());
     assert!(matches!(states, Err(LmError::TooLong { .. })));
     let states = lm
-        .prefix_states(&layout, &[&good], StateFormat::F32, Budget::default())
+        .prefix_states(&layout, None, &[&good], StateFormat::F32, Budget::default())
         .unwrap();
     let other = Sequence::builder()
         .context(&[1, 2])

@@ -51,7 +51,7 @@ fn peak_memory_does_not_grow_with_the_batch() {
     let mut run = |count: usize| {
         let mut add =
             |_: usize, g: &[f32], _: f32| sum.iter_mut().zip(g).for_each(|(s, g)| *s += g);
-        lm.gradients(adapter, &units[..count], Budget::default(), &mut add)
+        lm.gradients(adapter, None, &units[..count], Budget::default(), &mut add)
             .unwrap();
         peak_kib()
     };

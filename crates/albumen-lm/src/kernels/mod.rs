@@ -206,18 +206,22 @@ pub trait Kernels: Send + Sync + Sized {
     ) -> Result<(), LmError>;
 
     /// Attention within each run: (rows, heads * head_dim), and for the backward the log of each softmax
-    /// denominator. Runs cover all rows in order; those of one sequence are neighbours.
+    /// denominator. Runs cover all rows in order; those of one sequence are neighbours. Every row also
+    /// sees the keys and values of `before`, rows like those of `qkv`, as if they stood before its
+    /// sequence.
     fn attention(
         &self,
         qkv: &Self::Matrix,
+        before: Option<&Self::Matrix>,
         shape: &AttentionShape,
         runs: &[PackedRun],
     ) -> Result<(Self::Matrix, Self::Matrix), LmError>;
     /// The gradient of `qkv` from that of `attention`'s output. Probabilities are formed again from
-    /// the logs, as in Dao et al. 2022 (arXiv:2205.14135, section 3.1).
+    /// the logs, as in Dao et al. 2022 (arXiv:2205.14135, section 3.1). `before` is constant.
     fn attention_backward(
         &self,
         qkv: &Self::Matrix,
+        before: Option<&Self::Matrix>,
         log_sum: &Self::Matrix,
         g: &Self::Matrix,
         shape: &AttentionShape,

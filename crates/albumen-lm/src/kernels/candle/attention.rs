@@ -16,8 +16,18 @@ use crate::kernels::{AttentionShape, PackedRun};
 struct Piece {
     start: usize,
     len: usize,
-    /// (b, 1, len, start + len): 0 where the query sees the key, else minus infinity.
+    /// (b, 1, len, before + start + len): 0 where the query sees the key, else minus infinity.
     mask: Tensor,
+}
+
+/// What a plan depends on.
+#[derive(PartialEq, Eq)]
+pub(super) struct PlanKey {
+    pub(super) runs: Vec<PackedRun>,
+    /// Keys before every sequence.
+    pub(super) before: usize,
+    pub(super) heads: usize,
+    pub(super) window: Option<usize>,
 }
 
 /// How the sequences of a micro-batch are batched and what each of their tokens sees.
@@ -29,12 +39,17 @@ pub(super) struct AttentionPlan {
 
 impl AttentionPlan {
     pub(super) fn new(
-        runs: &[PackedRun],
-        heads: usize,
-        window: Option<usize>,
+        key: &PlanKey,
         scores_at_once: usize,
         device: &Device,
     ) -> Result<Self, LmError> {
+        let PlanKey {
+            runs,
+            before,
+            heads,
+            window,
+        } = key;
+        let (before, heads) = (*before, *heads);
         let sequences: Vec<&[PackedRun]> = runs.chunk_by(|a, b| a.origin == b.origin).collect();
         let ranges: Vec<Range<usize>> = sequences
             .iter()
@@ -46,16 +61,17 @@ impl AttentionPlan {
             order: None,
         };
         let (mut places, mut place) = (vec![0; rows], 0);
-        for batch in split(&ranges, heads, scores_at_once, device)? {
+        for batch in split(&ranges, before, heads, scores_at_once, device)? {
             // More than one piece only where a single sequence is too long.
-            let most = scores_at_once / (batch.count * heads * batch.len);
+            let most = scores_at_once / (batch.count * heads * (before + batch.len));
             let rows_at_once = most.clamp(1, batch.len);
             let mut pieces = Vec::new();
             for start in (0..batch.len).step_by(rows_at_once) {
                 let len = rows_at_once.min(batch.len - start);
                 let members = batch.members.iter().map(|&m| sequences[m]);
-                let mask = mask(members, start, len, window);
-                let mask = Tensor::from_vec(mask, (batch.count, 1, len, start + len), device)?;
+                let mask = mask(members, before, start, len, *window);
+                let keys = before + start + len;
+                let mask = Tensor::from_vec(mask, (batch.count, 1, len, keys), device)?;
                 pieces.push(Piece { start, len, mask });
             }
             for &m in &batch.members {
@@ -86,13 +102,14 @@ impl AttentionPlan {
 /// Batches of so few sequences that their scores fit, one at least.
 fn split(
     sequences: &[Range<usize>],
+    before: usize,
     heads: usize,
     scores_at_once: usize,
     device: &Device,
 ) -> Result<Vec<Batch>, LmError> {
     let mut fitting = Vec::new();
     for batch in batches(sequences, device)? {
-        let most = (scores_at_once / (heads * batch.len * batch.len)).max(1);
+        let most = (scores_at_once / (heads * batch.len * (before + batch.len))).max(1);
         if batch.count <= most {
             fitting.push(batch);
             continue;
@@ -107,14 +124,15 @@ fn split(
 /// The masks of queries `start..start + len` of some sequences, one after the other.
 fn mask<'a>(
     sequences: impl Iterator<Item = &'a [PackedRun]>,
+    before: usize,
     start: usize,
     len: usize,
     window: Option<usize>,
 ) -> Vec<f32> {
-    let keys = start + len;
+    let keys = before + start + len;
     let mut mask = Vec::new();
     for runs in sequences {
-        for query in start..keys {
+        for query in start..start + len {
             let row = mask.len();
             mask.resize(row + keys, f32::NEG_INFINITY);
             // Padding sees what the sequence's first row sees: itself.
@@ -124,13 +142,15 @@ fn mask<'a>(
                 .find(|(run, first)| (*first..first + run.len).contains(&query))
                 .map_or((&runs[0], 0), |(run, _)| (run, query));
             let first = run.start - run.origin;
-            let position = run.context + query - first;
+            let position = before + run.context + query - first;
             let oldest = window.map_or(0, |w| (position + 1).saturating_sub(w));
-            let (before, own) = (oldest..run.context, oldest.max(run.context)..position + 1);
-            for key in before.chain(own.start - run.context + first..own.end - run.context + first)
-            {
-                mask[row + key] = 0.0;
-            }
+            // By position: what stands before the sequence and the context lie where they are, the
+            // run itself lies after its siblings.
+            let context = before + run.context;
+            mask[row..][oldest.min(context)..context].fill(0.0);
+            let own = oldest.max(context)..position + 1;
+            let shift = before + first - context;
+            mask[row..][own.start + shift..own.end + shift].fill(0.0);
         }
     }
     mask
@@ -160,9 +180,35 @@ fn piece_of(x: &Tensor, piece: &Piece, shape: &AttentionShape) -> Result<Tensor,
     stacked(&x, shape)
 }
 
-/// The keys (or values) that a piece's queries may see, (b, kv, t, d).
-fn seen(x: &Tensor, piece: &Piece) -> Result<Tensor, LmError> {
-    Ok(x.narrow(2, 0, piece.start + piece.len)?.contiguous()?)
+/// The keys (or values) that a piece's queries may see, (b, kv, before + t, d), with those before
+/// every sequence, (1, kv, before, d).
+fn seen(x: &Tensor, before: Option<&Tensor>, piece: &Piece) -> Result<Tensor, LmError> {
+    let own = x.narrow(2, 0, piece.start + piece.len)?;
+    let Some(before) = before else {
+        return Ok(own.contiguous()?);
+    };
+    let (b, kv, _, d) = own.dims4()?;
+    let shape = (b, kv, before.dim(2)?, d);
+    Ok(Tensor::cat(
+        &[
+            &before.broadcast_as(shape)?.contiguous()?,
+            &own.contiguous()?,
+        ],
+        2,
+    )?)
+}
+
+/// Keys and values, (1, kv, before, d) each, of what stands before every sequence.
+fn constants(
+    before: Option<&Tensor>,
+    shape: &AttentionShape,
+) -> Result<Option<(Tensor, Tensor)>, LmError> {
+    let (h, kv) = (shape.heads, shape.kv_heads);
+    let split = |x: &Tensor| {
+        let x = x.unsqueeze(0)?;
+        Ok((heads(&x, h, kv, shape)?, heads(&x, h + kv, kv, shape)?))
+    };
+    before.map(split).transpose()
 }
 
 /// Scores (b, h, s, t) of stacked queries: capped, not yet masked.
@@ -205,11 +251,14 @@ pub(super) fn by_row(x: &Tensor) -> Result<Tensor, LmError> {
 /// See `Kernels::attention`. The logs come as one row, in the order in which `backward` reads them.
 pub(super) fn forward(
     qkv: &Tensor,
+    before: Option<&Tensor>,
     shape: &AttentionShape,
     plan: &AttentionPlan,
 ) -> Result<(Tensor, Tensor), LmError> {
     let (h, kv) = (shape.heads, shape.kv_heads);
     let (mut outputs, mut logs) = (Vec::new(), Vec::new());
+    let constant = constants(before, shape)?;
+    let constant = constant.as_ref();
     for (batch, pieces) in &plan.batches {
         let x = batch.take(qkv)?; // (b, l, (h + 2 kv) d)
         let (q, k, v) = (
@@ -219,7 +268,8 @@ pub(super) fn forward(
         );
         let mut y = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
+            let k = seen(&k, constant.map(|c| &c.0), piece)?;
+            let v = seen(&v, constant.map(|c| &c.1), piece)?;
             let q = piece_of(&q, piece, shape)?;
             let (out, log) = attend(&q, &k, &v, &piece.mask, shape)?;
             logs.push(log.flatten_all()?);
@@ -236,6 +286,7 @@ pub(super) fn forward(
 /// probabilities, `dp = dy v^T`, `ds = p (dp - sum(p dp))`.
 pub(super) fn backward(
     qkv: &Tensor,
+    before: Option<&Tensor>,
     log_sum: &Tensor,
     g: &Tensor,
     shape: &AttentionShape,
@@ -244,6 +295,8 @@ pub(super) fn backward(
     let (h, kv, d) = (shape.heads, shape.kv_heads, shape.head_dim);
     let (mut gradients, mut logs_read) = (Vec::new(), 0);
     let log_sum = log_sum.flatten_all()?;
+    let constant = constants(before, shape)?;
+    let constant = constant.as_ref();
     for (batch, pieces) in &plan.batches {
         let (b, l) = (batch.count, batch.len);
         let x = batch.take(qkv)?;
@@ -259,13 +312,15 @@ pub(super) fn backward(
         for piece in pieces {
             let (s, t) = (piece.len, piece.start + piece.len);
             let (q, dy) = (piece_of(&q, piece, shape)?, piece_of(&dy, piece, shape)?);
-            let (k, v) = (seen(&k, piece)?, seen(&v, piece)?);
-            let capped = scores(&q, &k, shape)?; // (b, h, s, t)
+            let k = seen(&k, constant.map(|c| &c.0), piece)?;
+            let v = seen(&v, constant.map(|c| &c.1), piece)?;
+            let keys = k.dim(2)?;
+            let capped = scores(&q, &k, shape)?; // (b, h, s, keys)
             let log = log_sum.narrow(0, logs_read, b * h * s)?;
             logs_read += b * h * s;
             let p = capped.broadcast_add(&piece.mask)?;
             let p = p.broadcast_sub(&log.reshape((b, h, s, 1))?)?.exp()?;
-            let dp = dy.matmul(&v.transpose(2, 3)?)?.reshape((b, h, s, t))?;
+            let dp = dy.matmul(&v.transpose(2, 3)?)?.reshape((b, h, s, keys))?;
             let inner = (&p * &dp)?.sum_keepdim(D::Minus1)?;
             let mut ds = (&p * dp.broadcast_sub(&inner)?)?;
             if let Some(c) = shape.soft_cap.map(f64::from) {
@@ -276,7 +331,10 @@ pub(super) fn backward(
             let p = stacked(&p, shape)?;
             dq.push(ds.matmul(&k)?.reshape((b, h, s, d))?);
             let below = l - t;
-            let add = |sum: Tensor, part: Tensor| sum + part.pad_with_zeros(2, 0, below)?;
+            // What stands before the sequences is constant.
+            let add = |sum: Tensor, part: Tensor| {
+                sum + part.narrow(2, keys - t, t)?.pad_with_zeros(2, 0, below)?
+            };
             dk = add(dk, ds.transpose(2, 3)?.contiguous()?.matmul(&q)?)?;
             dv = add(dv, p.transpose(2, 3)?.contiguous()?.matmul(&dy)?)?;
         }

@@ -26,7 +26,7 @@ use super::{AttentionShape, Kernels, LoraScale, PackedRun, Precision};
 use crate::config::Activation;
 use crate::error::LmError;
 use crate::lora::Site;
-use attention::AttentionPlan;
+use attention::{AttentionPlan, PlanKey};
 use batches::{Recent, UnitPlan};
 use cache::{SharedPool, Step, StepKey};
 
@@ -36,7 +36,7 @@ pub struct Candle {
     device: Device,
     precision: Precision,
     limits: Limits,
-    attention_plans: Recent<(Vec<PackedRun>, usize, Option<usize>), AttentionPlan>,
+    attention_plans: Recent<PlanKey, AttentionPlan>,
     unit_plans: Recent<Vec<Range<usize>>, UnitPlan>,
     steps: Recent<StepKey, Step>,
     cached: SharedPool,
@@ -100,12 +100,18 @@ impl Candle {
     fn attention_plan(
         &self,
         shape: &AttentionShape,
+        before: Option<&Tensor>,
         runs: &[PackedRun],
     ) -> Result<Arc<AttentionPlan>, LmError> {
-        let key = (runs.to_vec(), shape.heads, shape.window);
-        self.attention_plans.get(key, |(runs, heads, window)| {
-            AttentionPlan::new(runs, *heads, *window, self.limits.scores, &self.device)
-        })
+        let key = PlanKey {
+            runs: runs.to_vec(),
+            before: before.map_or(0, rows),
+            heads: shape.heads,
+            window: shape.window,
+        };
+        let limit = self.limits.scores;
+        self.attention_plans
+            .get(key, |key| AttentionPlan::new(key, limit, &self.device))
     }
 
     /// `x w` in the weights' precision, as f32.
@@ -269,6 +275,7 @@ impl Kernels for Candle {
     fn attention(
         &self,
         qkv: &Tensor,
+        before: Option<&Tensor>,
         shape: &AttentionShape,
         runs: &[PackedRun],
     ) -> Result<(Tensor, Tensor), LmError> {
@@ -278,12 +285,14 @@ impl Kernels for Candle {
                 self.zeros(1, 0)?,
             ));
         }
-        attention::forward(qkv, shape, &*self.attention_plan(shape, runs)?)
+        let plan = self.attention_plan(shape, before, runs)?;
+        attention::forward(qkv, before, shape, &plan)
     }
 
     fn attention_backward(
         &self,
         qkv: &Tensor,
+        before: Option<&Tensor>,
         log_sum: &Tensor,
         g: &Tensor,
         shape: &AttentionShape,
@@ -292,7 +301,8 @@ impl Kernels for Candle {
         if rows(qkv) == 0 {
             return self.zeros(0, shape.width());
         }
-        attention::backward(qkv, log_sum, g, shape, &*self.attention_plan(shape, runs)?)
+        let plan = self.attention_plan(shape, before, runs)?;
+        attention::backward(qkv, before, log_sum, g, shape, &plan)
     }
 
     fn gate(&self, gate_up: &Tensor, act: Activation) -> Result<Tensor, LmError> {

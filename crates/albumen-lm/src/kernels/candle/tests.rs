@@ -278,12 +278,12 @@ impl Case for Attention {
     }
 
     fn forward<K: Kernels>(&self, k: &K, x: K::Matrix) -> K::Matrix {
-        k.attention(&x, &self.0, &runs()).unwrap().0
+        k.attention(&x, None, &self.0, &runs()).unwrap().0
     }
 
     fn backward<K: Kernels>(&self, k: &K, x: K::Matrix, g: &K::Matrix) -> K::Matrix {
-        let (_, logs) = k.attention(&x, &self.0, &runs()).unwrap();
-        k.attention_backward(&x, &logs, g, &self.0, &runs())
+        let (_, logs) = k.attention(&x, None, &self.0, &runs()).unwrap();
+        k.attention_backward(&x, None, &logs, g, &self.0, &runs())
             .unwrap()
     }
 }

@@ -1,5 +1,7 @@
 //! Attention of packed sequences, forward and backward, a block of queries at a time.
 
+mod blocks;
+
 use std::cell::Cell;
 
 use rayon::prelude::*;
@@ -8,57 +10,13 @@ use super::buffer::Matrix;
 use super::matmul::{Threads, View, ViewMut, matmul};
 use super::simd::{exp, max, simd, sum2};
 use crate::kernels::{AttentionShape, PackedRun};
+use blocks::{Block, blocks};
 
-/// Queries in a block: the block's scores against a few hundred keys stay in cache, and keys after
-/// the block are not touched.
-const BLOCK: usize = 64;
+pub(crate) use blocks::Keys;
 
 thread_local! {
     /// Scores and their gradients of one block, kept from call to call.
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
-}
-
-/// Queries `start..start + len` (rows) of a run, with the keys they may see: `context` rows from
-/// `origin` on, then `own` rows from the run's start on. Key j of these has position j, and the
-/// first query has position `position`.
-#[derive(Clone, Copy)]
-struct Block {
-    start: usize,
-    len: usize,
-    position: usize,
-    pieces: [(usize, usize); 2],
-}
-
-impl Block {
-    fn keys(&self) -> usize {
-        self.pieces[0].1 + self.pieces[1].1
-    }
-
-    /// Keys that query i sees.
-    fn visible(&self, i: usize, window: Option<usize>) -> (usize, usize) {
-        let end = self.position + i + 1;
-        (window.map_or(0, |w| end.saturating_sub(w)), end)
-    }
-
-    /// (first row, rows, first column of the scores) of each piece that is not empty.
-    fn pieces(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        let [(a, n), (b, m)] = self.pieces;
-        [(a, n, 0), (b, m, n)].into_iter().filter(|p| p.1 > 0)
-    }
-}
-
-fn blocks(runs: &[PackedRun]) -> impl Iterator<Item = Block> {
-    runs.iter().flat_map(|run| {
-        (0..run.len).step_by(BLOCK).map(|first| {
-            let len = BLOCK.min(run.len - first);
-            Block {
-                start: run.start + first,
-                len,
-                position: run.context + first,
-                pieces: [(run.origin, run.context), (run.start, first + len)],
-            }
-        })
-    })
 }
 
 /// One sequence's runs, its first row and its rows.
@@ -70,13 +28,13 @@ fn sequences(runs: &[PackedRun]) -> impl Iterator<Item = (&[PackedRun], usize, u
 }
 
 /// `s = scale q k^T`, (block.len, block.keys()).
-fn scores(qkv: &Matrix, shape: &AttentionShape, block: &Block, head: usize, s: &mut [f32]) {
+fn scores(keys: &Keys<'_>, shape: &AttentionShape, block: &Block, head: usize, s: &mut [f32]) {
     let (w, d) = (shape.width(), shape.head_dim);
     let key = shape.key(head / (shape.heads / shape.kv_heads));
-    let q = View::new(&qkv[block.start * w + head * d..], block.len, d, w);
-    for (row, n, col) in block.pieces() {
-        let k = View::new(&qkv[row * w + key..], n, d, w);
-        let to = ViewMut::new(&mut s[col..], block.len, n, block.keys());
+    let q = View::new(&keys.qkv[block.start * w + head * d..], block.len, d, w);
+    for p in block.pieces() {
+        let k = View::new(&keys.of(&p)[p.row * w + key..], p.rows, d, w);
+        let to = ViewMut::new(&mut s[p.col..], block.len, p.rows, block.keys());
         matmul(to, false, shape.scale, q, k.t(), Threads::One);
     }
 }
@@ -149,7 +107,7 @@ struct Forward<'a> {
 
 /// See `Kernels::attention`.
 pub(crate) fn forward(
-    qkv: &Matrix,
+    keys: &Keys<'_>,
     shape: &AttentionShape,
     runs: &[PackedRun],
     y: &mut Matrix,
@@ -157,7 +115,7 @@ pub(crate) fn forward(
 ) {
     let (heads, d) = (shape.heads, shape.head_dim);
     // By sequence, then head, so that each task writes to memory of its own.
-    let mut by_head = qkv.pool().matrix(qkv.rows(), heads * d);
+    let mut by_head = keys.qkv.pool().matrix(keys.qkv.rows(), heads * d);
     let mut tasks = Vec::new();
     let (mut y_left, mut log_left) = (&mut by_head[..], &mut log_sum[..]);
     for (runs, origin, rows) in sequences(runs) {
@@ -176,7 +134,7 @@ pub(crate) fn forward(
     }
     tasks
         .into_par_iter()
-        .for_each(|task| head_forward(qkv, shape, task));
+        .for_each(|task| head_forward(keys, shape, task));
     let rows = y.par_chunks_mut(heads * d).enumerate();
     let places: Vec<_> = sequences(runs)
         .flat_map(|(_, o, n)| (0..n).map(move |_| (o, n)))
@@ -190,7 +148,7 @@ pub(crate) fn forward(
     });
 }
 
-fn head_forward(qkv: &Matrix, shape: &AttentionShape, task: Forward<'_>) {
+fn head_forward(all: &Keys<'_>, shape: &AttentionShape, task: Forward<'_>) {
     let Forward {
         runs,
         origin,
@@ -201,11 +159,11 @@ fn head_forward(qkv: &Matrix, shape: &AttentionShape, task: Forward<'_>) {
     let (w, d) = (shape.width(), shape.head_dim);
     let value = shape.value(head / (shape.heads / shape.kv_heads));
     let mut scratch = SCRATCH.take();
-    for block in blocks(runs) {
+    for block in blocks(runs, all.before()) {
         let keys = block.keys();
         scratch[0].resize(block.len * keys, 0.0);
         let s = &mut scratch[0][..];
-        scores(qkv, shape, &block, head, s);
+        scores(all, shape, &block, head, s);
         if let Some(c) = shape.soft_cap {
             cap(s, c);
         }
@@ -214,11 +172,11 @@ fn head_forward(qkv: &Matrix, shape: &AttentionShape, task: Forward<'_>) {
             let (from, to) = block.visible(i, shape.window);
             log_sum[first + i] = softmax(s, from, to);
         }
-        for (piece, (row, n, col)) in block.pieces().enumerate() {
-            let p = View::new(&s[col..], block.len, n, keys);
-            let v = View::new(&qkv[row * w + value..], n, d, w);
+        for (i, piece) in block.pieces().enumerate() {
+            let p = View::new(&s[piece.col..], block.len, piece.rows, keys);
+            let v = View::new(&all.of(&piece)[piece.row * w + value..], piece.rows, d, w);
             let y = ViewMut::new(&mut y[first * d..], block.len, d, d);
-            matmul(y, piece > 0, 1.0, p, v, Threads::One);
+            matmul(y, i > 0, 1.0, p, v, Threads::One);
         }
     }
     SCRATCH.set(scratch);
@@ -237,7 +195,7 @@ struct Backward<'a> {
 
 /// See `Kernels::attention_backward`.
 pub(crate) fn backward(
-    qkv: &Matrix,
+    keys: &Keys<'_>,
     log_sum: &Matrix,
     g: &Matrix,
     shape: &AttentionShape,
@@ -245,6 +203,7 @@ pub(crate) fn backward(
     dqkv: &mut Matrix,
 ) {
     let (heads, kv, d) = (shape.heads, shape.kv_heads, shape.head_dim);
+    let qkv = keys.qkv;
     let mut dq_all = qkv.pool().matrix(qkv.rows(), heads * d);
     let mut dkv_all = qkv.pool().matrix(qkv.rows(), 2 * kv * d);
     let mut tasks = Vec::new();
@@ -266,7 +225,7 @@ pub(crate) fn backward(
     }
     tasks
         .into_par_iter()
-        .for_each(|task| group_backward(qkv, log_sum, g, shape, task));
+        .for_each(|task| group_backward(keys, log_sum, g, shape, task));
     let places: Vec<_> = sequences(runs)
         .flat_map(|(_, o, n)| (0..n).map(move |_| (o, n)))
         .collect();
@@ -289,7 +248,7 @@ pub(crate) fn backward(
 }
 
 fn group_backward(
-    qkv: &Matrix,
+    all: &Keys<'_>,
     log_sum: &Matrix,
     g: &Matrix,
     shape: &AttentionShape,
@@ -303,13 +262,14 @@ fn group_backward(
         dq,
         dkv,
     } = task;
+    let qkv = all.qkv;
     let (w, d, heads) = (shape.width(), shape.head_dim, shape.heads);
     let (key, value) = (shape.key(kv_head), shape.value(kv_head));
     let group = heads / shape.kv_heads;
     dkv.fill(0.0);
     let (dk, dv) = dkv.split_at_mut(rows * d);
     let mut scratch = SCRATCH.take();
-    for block in blocks(runs) {
+    for block in blocks(runs, all.before()) {
         let (n, keys) = (block.len, block.keys());
         let first = block.start - origin;
         for h in 0..group {
@@ -317,7 +277,7 @@ fn group_backward(
             let [p, dp] = &mut scratch;
             p.resize(n * keys, 0.0);
             dp.resize(n * keys, 0.0);
-            scores(qkv, shape, &block, head, p);
+            scores(all, shape, &block, head, p);
             if let Some(c) = shape.soft_cap {
                 cap(p, c);
             }
@@ -328,9 +288,10 @@ fn group_backward(
                 let (from, to) = block.visible(i, shape.window);
                 probabilities(p, from, to, logs[i]);
             }
-            for (row, m, col) in block.pieces() {
-                let v = View::new(&qkv[row * w + value..], m, d, w);
-                let to = ViewMut::new(&mut dp[col..], n, m, keys);
+            for piece in block.pieces() {
+                let (m, of) = (piece.rows, all.of(&piece));
+                let v = View::new(&of[piece.row * w + value..], m, d, w);
+                let to = ViewMut::new(&mut dp[piece.col..], n, m, keys);
                 matmul(to, false, 1.0, dy, v.t(), Threads::One);
             }
             for (p, dp) in p.chunks_exact(keys).zip(dp.chunks_exact_mut(keys)) {
@@ -340,19 +301,17 @@ fn group_backward(
                 cap_slope(dp, &capped, c);
             }
             let q = View::new(&qkv[block.start * w + head * d..], n, d, w);
-            for (piece, (row, m, col)) in block.pieces().enumerate() {
-                let p = View::new(&p[col..], n, m, keys);
-                let ds = View::new(&dp[col..], n, m, keys);
-                let k = View::new(&qkv[row * w + key..], m, d, w);
+            for (i, piece) in block.pieces().enumerate() {
+                let (row, m, of) = (piece.row, piece.rows, all.of(&piece));
+                let p = View::new(&p[piece.col..], n, m, keys);
+                let ds = View::new(&dp[piece.col..], n, m, keys);
+                let k = View::new(&of[row * w + key..], m, d, w);
                 let dq = &mut dq[(h * rows + first) * d..];
-                matmul(
-                    ViewMut::new(dq, n, d, d),
-                    piece > 0,
-                    1.0,
-                    ds,
-                    k,
-                    Threads::One,
-                );
+                matmul(ViewMut::new(dq, n, d, d), i > 0, 1.0, ds, k, Threads::One);
+                // What stands before the sequences is constant.
+                if piece.before {
+                    continue;
+                }
                 let at = (row - origin) * d;
                 let dk = ViewMut::new(&mut dk[at..], m, d, d);
                 matmul(dk, true, 1.0, ds.t(), q, Threads::One);

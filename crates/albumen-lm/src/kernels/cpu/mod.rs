@@ -27,6 +27,7 @@ use super::{AttentionShape, Kernels, LoraScale, PackedRun, Precision};
 use crate::config::Activation;
 use crate::error::LmError;
 use crate::lora::Site;
+use attention::Keys;
 
 pub use buffer::Matrix;
 pub use weight::Weight;
@@ -231,25 +232,27 @@ impl Kernels for Cpu {
     fn attention(
         &self,
         qkv: &Matrix,
+        before: Option<&Matrix>,
         shape: &AttentionShape,
         runs: &[PackedRun],
     ) -> Result<(Matrix, Matrix), LmError> {
         let mut y = self.matrix(qkv.rows(), shape.heads * shape.head_dim);
         let mut log_sum = self.matrix(shape.heads, qkv.rows());
-        attention::forward(qkv, shape, runs, &mut y, &mut log_sum);
+        attention::forward(&Keys { qkv, before }, shape, runs, &mut y, &mut log_sum);
         Ok((y, log_sum))
     }
 
     fn attention_backward(
         &self,
         qkv: &Matrix,
+        before: Option<&Matrix>,
         log_sum: &Matrix,
         g: &Matrix,
         shape: &AttentionShape,
         runs: &[PackedRun],
     ) -> Result<Matrix, LmError> {
         let mut dqkv = self.like(qkv);
-        attention::backward(qkv, log_sum, g, shape, runs, &mut dqkv);
+        attention::backward(&Keys { qkv, before }, log_sum, g, shape, runs, &mut dqkv);
         Ok(dqkv)
     }
 

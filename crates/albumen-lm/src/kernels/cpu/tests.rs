@@ -139,12 +139,12 @@ fn attention_and_its_inputs() {
         let x: Vec<f32> = numbers(ROWS * width, 8).iter().map(|x| 2.0 * x).collect();
         let g = numbers(ROWS * 32, 9);
         let f = |x: &[f32]| {
-            let y = k.attention(&matrix(x, width), &shape, &RUNS);
+            let y = k.attention(&matrix(x, width), None, &shape, &RUNS);
             y.unwrap().0.to_vec()
         };
         let x_ = matrix(&x, width);
-        let log_sum = k.attention(&x_, &shape, &RUNS).unwrap().1;
-        let dx = k.attention_backward(&x_, &log_sum, &matrix(&g, 32), &shape, &RUNS);
+        let log_sum = k.attention(&x_, None, &shape, &RUNS).unwrap().1;
+        let dx = k.attention_backward(&x_, None, &log_sum, &matrix(&g, 32), &shape, &RUNS);
         check("attention", &x, &g, &dx.unwrap(), f);
 
         let g = numbers(ROWS * width, 10);

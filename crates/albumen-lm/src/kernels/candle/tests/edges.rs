@@ -19,9 +19,9 @@ fn no_rows_make_no_rows() {
     assert_eq!(k.download(&zeros).unwrap(), vec![0.0; 15]);
     assert_eq!(shape(&k.linear(&none(10), &w, None).unwrap()), (0, 6));
     assert_eq!(shape(&k.linear_backward(&none(6), &w).unwrap()), (0, 10));
-    let (y, logs) = k.attention(&none(QKV), &SHAPE, &[]).unwrap();
+    let (y, logs) = k.attention(&none(QKV), None, &SHAPE, &[]).unwrap();
     assert_eq!(shape(&y), (0, 24));
-    let d = k.attention_backward(&none(QKV), &logs, &none(24), &SHAPE, &[]);
+    let d = k.attention_backward(&none(QKV), None, &logs, &none(24), &SHAPE, &[]);
     assert_eq!(shape(&d.unwrap()), (0, QKV));
     for act in [Activation::Silu, Activation::GeluTanh] {
         assert_eq!(shape(&k.gate(&none(8), act).unwrap()), (0, 4));
@@ -54,8 +54,8 @@ fn views_serve_as_well_as_copies() {
     .unwrap();
     let view = wide.narrow(0, 1, ROWS).unwrap().narrow(1, 2, QKV).unwrap();
     let whole = view.contiguous().unwrap();
-    let got = k.attention(&view, &SHAPE, &runs()).unwrap().0;
-    let expected = k.attention(&whole, &SHAPE, &runs()).unwrap().0;
+    let got = k.attention(&view, None, &SHAPE, &runs()).unwrap().0;
+    let expected = k.attention(&whole, None, &SHAPE, &runs()).unwrap().0;
     assert_eq!(k.download(&got).unwrap(), k.download(&expected).unwrap());
     let w = k.weight(numbers(5 * QKV, 2), 5, QKV).unwrap();
     let got = k.linear(&view, &w, None).unwrap();
@@ -70,9 +70,9 @@ fn a_sequence_that_is_not_finite_leaves_the_others_alone() {
     let g = k.upload(&numbers(ROWS * 24, 2), 24).unwrap();
     let pass = |x: &[f32]| {
         let x = k.upload(x, QKV).unwrap();
-        let (y, logs) = k.attention(&x, &SHAPE, &runs()).unwrap();
+        let (y, logs) = k.attention(&x, None, &SHAPE, &runs()).unwrap();
         let d = k
-            .attention_backward(&x, &logs, &g, &SHAPE, &runs())
+            .attention_backward(&x, None, &logs, &g, &SHAPE, &runs())
             .unwrap();
         (k.download(&y).unwrap(), k.download(&d).unwrap())
     };
