@@ -339,4 +339,22 @@ pub enum DatasetKind {
         #[arg(long, default_value_t = 600)]
         owners: usize,
     },
+    /// Albums that the public language model writes itself after a few examples, for [train.public]
+    Pseudo {
+        /// Where to write the file of JSON lines
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Number of albums to sample; what breaks the format is left out
+        #[arg(long, default_value_t = 400)]
+        albums: u64,
+        /// The examples: `builtin`, or `path:` and a file of public albums
+        #[arg(long, default_value = "builtin")]
+        preamble: String,
+        /// The model, named as in [train]
+        #[arg(long, default_value = "asset:smollm2-135m-instruct")]
+        model: String,
+        /// Seed of the sampling
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
 }

@@ -4,26 +4,22 @@ mod forecast;
 mod releases;
 
 use albumen_accounting::{Event, Guarantee, Ledger, Part, account_tuned, calibrate};
-use albumen_dp::{Clipping, Plan};
+use albumen_dp::Plan;
 use albumen_schema::Config;
-use albumen_schema::config::{ModelTraining, TuningRuns};
-use anyhow::{bail, ensure};
+use albumen_schema::config::{Layout, ModelTraining, TuningRuns};
+use albumen_train::clipping;
+use anyhow::{Context, bail, ensure};
 
 use crate::failure::{Failure, Outcome};
 use crate::stages::Stage;
 
-pub(crate) use forecast::{Forecast, Model, Sweep};
+pub(crate) use forecast::{Forecast, Model, SignalToNoise, Sweep};
 pub(crate) use releases::{NamedEvent, mechanism};
 
-/// Stabiliser of normalised gradients (Bu et al. 2023, section 4).
-const GAMMA: f64 = 0.01;
-
-/// Both models' plans, the one-shot releases, and the guarantee that they give together.
+/// The models' plans, the one-shot releases, and the guarantee that they give together.
 pub(crate) struct Budget {
-    /// The summary model.
-    pub(crate) summary: Plan,
-    /// The caption model.
-    pub(crate) caption: Plan,
+    /// Each private training, in order.
+    pub(crate) models: Vec<(Stage, Plan)>,
     /// What is released beside the models, charged as it is; the models share what it leaves.
     pub(crate) releases: Vec<NamedEvent>,
     /// The whole, the charge for tuning included.
@@ -36,49 +32,53 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Solves for the noise of both models that, with the one-shot releases, meets the configured
+    /// Solves for the noise of all models that, with the one-shot releases, meets the configured
     /// (epsilon, delta).
     ///
     /// The split is by what each model would spend alone: the summary model's epsilon on its own is
-    /// to the caption model's as `summary_share` is to the rest.
+    /// to the caption model's as `summary_share` is to the rest. The flat layout's one model gets all.
     pub(crate) fn solve(config: &Config) -> Outcome<Self> {
         let p = &config.privacy;
-        let (s, c) = (&config.train.summary, &config.train.caption);
+        let t = &config.train;
+        let trained: Vec<(Stage, &ModelTraining, f64)> = match t.layout {
+            Layout::Hierarchical => vec![
+                (Stage::TrainSummary, &t.summary, p.summary_share),
+                (Stage::TrainCaption, &t.caption, 1.0 - p.summary_share),
+            ],
+            Layout::Flat => vec![(Stage::TrainAlbum, t.of_album(), 1.0)],
+        };
         let part = |t: &ModelTraining, share| Part {
             sampling_rate: t.expected_batch as f64 / p.declared_units as f64,
             steps: t.steps,
             share,
         };
-        let parts = [part(s, p.summary_share), part(c, 1.0 - p.summary_share)];
+        let parts: Vec<Part> = trained
+            .iter()
+            .map(|(_, t, share)| part(t, *share))
+            .collect();
         let releases = releases::configured(config).map_err(Failure::usage)?;
         let mut events: Vec<Event> = releases.iter().map(|r| r.event.clone()).collect();
         let solved = calibrate(&parts, &events, p.tuning_runs.as_ref(), p.epsilon, p.delta)
             .map_err(Failure::usage)?;
-        let noise = &solved.noise_multipliers;
         let plan = |t: &ModelTraining, noise_multiplier| Plan {
             unit: p.unit,
             declared_units: p.declared_units,
             expected_batch: t.expected_batch,
             steps: t.steps,
             noise_multiplier,
-            clipping: if t.normalize {
-                Clipping::Normalize {
-                    norm: t.clip_norm,
-                    gamma: GAMMA,
-                }
-            } else {
-                Clipping::Flat { norm: t.clip_norm }
-            },
+            clipping: clipping(t),
         };
-        let (summary, caption) = (plan(s, noise[0]), plan(c, noise[1]));
-        summary.validate()?;
-        caption.validate()?;
-        events.extend([summary.event(), caption.event()]);
+        let mut models = Vec::new();
+        for ((stage, t, _), noise) in trained.into_iter().zip(solved.noise_multipliers) {
+            let plan = plan(t, noise);
+            plan.validate()?;
+            events.push(plan.event());
+            models.push((stage, plan));
+        }
         let total = account_tuned(&events, p.delta, p.tuning_runs.as_ref())?;
         ensure_met(total.epsilon, p.epsilon)?;
         Ok(Self {
-            summary,
-            caption,
+            models,
             releases,
             total,
             tuning: p.tuning_runs,
@@ -87,11 +87,23 @@ impl Budget {
         })
     }
 
+    /// A private training's plan.
+    pub(crate) fn plan(&self, stage: Stage) -> anyhow::Result<&Plan> {
+        let found = self.models.iter().find(|(s, _)| *s == stage);
+        let plan = found.map(|(_, plan)| plan);
+        plan.with_context(|| {
+            format!(
+                "this layout has no stage {}\n  hint: `train.layout` says which models there are",
+                stage.name()
+            )
+        })
+    }
+
     /// Every event of one run, the releases first.
     pub(crate) fn events(&self) -> Vec<Event> {
         let releases = self.releases.iter().map(|r| r.event.clone());
         releases
-            .chain([self.summary.event(), self.caption.event()])
+            .chain(self.models.iter().map(|(_, plan)| plan.event()))
             .collect()
     }
 
@@ -123,10 +135,7 @@ impl Budget {
     /// Everything that a run releases, in order.
     fn planned(&self) -> Vec<NamedEvent> {
         let mut planned = self.releases.clone();
-        for (stage, plan) in [
-            (Stage::TrainSummary, &self.summary),
-            (Stage::TrainCaption, &self.caption),
-        ] {
+        for (stage, plan) in &self.models {
             planned.push(NamedEvent {
                 stage: stage.name().to_owned(),
                 event: plan.event(),

@@ -14,13 +14,15 @@ use albumen_lm::weights::read_config;
 use albumen_lm::{AnyLm, Device, ModelConfig, Precision, Weights};
 use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
 use albumen_schema::config::{
-    ComputeConfig, ComputePrecision, CorpusConfig, InputFormat, RenderConfig, RenderPrecision,
+    ComputeConfig, ComputePrecision, CorpusConfig, InputFormat, Layout, RenderConfig,
+    RenderPrecision,
 };
 use albumen_schema::{Config, ModelStatement, ModelUse};
+use albumen_train::Model;
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
 
-use crate::stages::{Stage, renderer, served};
+use crate::stages::{Stage, preamble, renderer, served};
 
 pub(crate) use look::Look;
 
@@ -215,7 +217,10 @@ impl Models {
             self.find_for(key, name, kinds)?;
         }
         let model = self.find(&config.train.model)?;
-        check_lengths(config, &read_config(model.path()?)?)?;
+        let path = model.path()?;
+        let preamble = config.train.preamble != "none";
+        let tokenizer = preamble.then(|| Tokenizer::load(path)).transpose()?;
+        check_lengths(config, &read_config(path)?, tokenizer.as_ref())?;
         check_keys(config)?;
         if let Some(renderer) = self.renderer(&config.render)? {
             renderer::check(&renderer, &config.render, device)?;
@@ -300,14 +305,31 @@ const FIXED_WORDS: usize = 64;
 
 /// Fails where the longest text that training may cut to does not fit the model: found before any
 /// private text is read, so that no failure can depend on one.
-pub(crate) fn check_lengths(config: &Config, model: &ModelConfig) -> anyhow::Result<()> {
+///
+/// The preamble is counted by `tokenizer`, and left out where there is none at hand yet.
+pub(crate) fn check_lengths(
+    config: &Config,
+    model: &ModelConfig,
+    tokenizer: Option<&Tokenizer>,
+) -> anyhow::Result<()> {
     let limits = &config.generate;
-    let longest = limits.max_summary_tokens + limits.max_caption_tokens + FIXED_WORDS;
+    let caption = limits.max_caption_tokens + FIXED_WORDS;
+    let (captions, written) = match config.train.layout {
+        Layout::Hierarchical => (1, Model::Caption),
+        Layout::Flat => (
+            config.corpus.max_photos_per_album.max(limits.max_photos),
+            Model::Album,
+        ),
+    };
+    let mut longest = limits.max_summary_tokens + captions * caption;
+    if let Some(tokenizer) = tokenizer {
+        longest += preamble::tokens(&config.train.preamble, written, tokenizer)?.len();
+    }
     let room = model.max_position;
     ensure!(
         longest <= room,
-        "`generate.max_summary_tokens` and `generate.max_caption_tokens` allow texts of {longest} \
-         tokens; the model {} sees {room}\n  hint: lower them",
+        "`generate.max_summary_tokens`, `generate.max_caption_tokens` and `train.preamble` allow texts \
+         of {longest} tokens; the model {} sees {room}\n  hint: lower them",
         config.train.model
     );
     Ok(())

@@ -4,6 +4,7 @@
 mod evaluate;
 mod ledger;
 pub(crate) mod metrics;
+pub(crate) mod preamble;
 mod private;
 mod public;
 pub(crate) mod renderer;
@@ -12,12 +13,12 @@ mod statistics;
 mod texts;
 mod warm_up;
 
-pub(crate) use private::{lora_config, targets};
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use albumen_schema::config::Layout;
 use albumen_schema::{Config, StageManifest, TOOL};
+use albumen_train::Model;
 use serde_json::{Value, json};
 
 use crate::budget::Budget;
@@ -43,6 +44,8 @@ pub enum Stage {
     TrainSummary,
     /// Train the caption model.
     TrainCaption,
+    /// Train the one model of `train.layout = "flat"`.
+    TrainAlbum,
     /// Sample synthetic albums.
     Generate,
     /// Judge them.
@@ -57,7 +60,7 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ingest,
         Self::Caption,
         Self::Summarize,
@@ -65,12 +68,33 @@ impl Stage {
         Self::TrainPublic,
         Self::TrainSummary,
         Self::TrainCaption,
+        Self::TrainAlbum,
         Self::Generate,
         Self::Curate,
         Self::Render,
         Self::Export,
         Self::Report,
     ];
+
+    /// The model that a private training trains.
+    pub(crate) fn model(self) -> Option<Model> {
+        match self {
+            Self::TrainSummary => Some(Model::Summary),
+            Self::TrainCaption => Some(Model::Caption),
+            Self::TrainAlbum => Some(Model::Album),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a private training.
+    pub(crate) fn trains(self) -> bool {
+        self.model().is_some()
+    }
+
+    /// Whether it spends budget.
+    pub(crate) fn releases(self) -> bool {
+        self.trains() || self == Self::Statistics
+    }
 
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
@@ -82,12 +106,21 @@ impl Stage {
             Self::TrainPublic => "train-public",
             Self::TrainSummary => "train-summary",
             Self::TrainCaption => "train-caption",
+            Self::TrainAlbum => "train-album",
             Self::Generate => "generate",
             Self::Curate => "curate",
             Self::Render => "render",
             Self::Export => "export",
             Self::Report => "report",
         }
+    }
+}
+
+/// The private trainings of a layout.
+pub(crate) fn trained(layout: Layout) -> &'static [Stage] {
+    match layout {
+        Layout::Hierarchical => &[Stage::TrainSummary, Stage::TrainCaption],
+        Layout::Flat => &[Stage::TrainAlbum],
     }
 }
 
@@ -129,8 +162,19 @@ impl Runner {
         match stage {
             Stage::Statistics => self.config.release.wanted().is_empty(),
             Stage::TrainPublic => self.config.train.public.is_none(),
+            Stage::TrainSummary | Stage::TrainCaption => self.is_flat(),
+            Stage::TrainAlbum => !self.is_flat(),
             _ => false,
         }
+    }
+
+    pub(crate) fn is_flat(&self) -> bool {
+        self.config.train.layout == Layout::Flat
+    }
+
+    /// The private trainings of the configured layout.
+    pub(crate) fn trained(&self) -> &'static [Stage] {
+        trained(self.config.train.layout)
     }
 
     fn execute(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
@@ -143,7 +187,9 @@ impl Runner {
             Stage::Summarize => self.summarize(manifest),
             Stage::Statistics => self.statistics(manifest),
             Stage::TrainPublic => self.train_public(manifest),
-            Stage::TrainSummary | Stage::TrainCaption => self.train(stage, manifest),
+            Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
+                self.train(stage, manifest)
+            }
             Stage::Generate => self.generate(manifest),
             Stage::Curate => self.curate(manifest),
             Stage::Render => self.render(manifest),
@@ -162,6 +208,7 @@ impl Runner {
             Stage::TrainPublic => self.dir.model("public"),
             Stage::TrainSummary => self.dir.model("summary"),
             Stage::TrainCaption => self.dir.model("caption"),
+            Stage::TrainAlbum => self.dir.model("album"),
             Stage::Generate | Stage::Curate | Stage::Render => {
                 self.dir.synthetic().join(stage.name())
             }
@@ -174,7 +221,7 @@ impl Runner {
     /// of the releasing stages are kept there; a release holds nothing but what is released.
     fn manifest_path(&self, stage: Stage) -> PathBuf {
         match stage {
-            Stage::Statistics | Stage::TrainSummary | Stage::TrainCaption => {
+            Stage::Statistics | Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
                 self.dir.private().join(format!("{}.json", stage.name()))
             }
             Stage::Export => self.dir.root().join("export.json"),
@@ -194,6 +241,8 @@ impl Runner {
                 let t = &c.train;
                 json!([
                     t.public,
+                    t.layout,
+                    t.preamble,
                     t.lora_rank,
                     t.lora_alpha,
                     t.lora_targets,
@@ -204,7 +253,7 @@ impl Runner {
             }
             Stage::Statistics => json!([c.privacy, c.release]),
             // The noise is solved from these; the ledger holds what was really used.
-            Stage::TrainSummary | Stage::TrainCaption => {
+            Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
                 json!([c.privacy, c.release, c.train, limits])
             }
             Stage::Generate => json!(c.generate),
@@ -224,6 +273,8 @@ impl Runner {
                     c.render.drawn(),
                     t.model,
                     t.public,
+                    t.layout,
+                    t.preamble,
                     c.privacy,
                     c.departures()
                 ])
@@ -258,7 +309,7 @@ impl Runner {
                 outputs_of(Stage::Caption)?;
                 outputs_of(Stage::Summarize)?;
             }
-            Stage::TrainSummary | Stage::TrainCaption => {
+            Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
                 outputs_of(Stage::Caption)?;
                 outputs_of(Stage::Summarize)?;
                 if self.config.train.public.is_some() {
@@ -266,8 +317,9 @@ impl Runner {
                 }
             }
             Stage::Generate => {
-                outputs_of(Stage::TrainSummary)?;
-                outputs_of(Stage::TrainCaption)?;
+                for stage in self.trained() {
+                    outputs_of(*stage)?;
+                }
             }
             Stage::Curate => outputs_of(Stage::Generate)?,
             Stage::Render => outputs_of(Stage::Curate)?,
@@ -279,9 +331,11 @@ impl Runner {
         }
         let model = match stage {
             Stage::Summarize => Some(&self.config.summarize.model),
-            Stage::TrainPublic | Stage::TrainSummary | Stage::TrainCaption | Stage::Generate => {
-                Some(&self.config.train.model)
-            }
+            Stage::TrainPublic
+            | Stage::TrainSummary
+            | Stage::TrainCaption
+            | Stage::TrainAlbum
+            | Stage::Generate => Some(&self.config.train.model),
             _ => None,
         };
         if let Some(name) = model {
@@ -293,6 +347,7 @@ impl Runner {
         {
             inputs.insert("model".to_owned(), hash);
         }
+        inputs.extend(self.preamble_input(stage)?);
         if stage == Stage::Ingest {
             let path = &self.config.corpus.path;
             anyhow::ensure!(
@@ -336,9 +391,8 @@ impl Runner {
     ) -> anyhow::Result<()> {
         manifest.outputs = run_dir::hashes(outputs)?;
         let path = match stage {
-            Stage::Statistics | Stage::TrainSummary | Stage::TrainCaption | Stage::Export => {
-                self.manifest_path(stage)
-            }
+            _ if stage.trains() => self.manifest_path(stage),
+            Stage::Statistics | Stage::Export => self.manifest_path(stage),
             // Inside the directory that is about to be renamed: the two appear together.
             _ => outputs.join(MANIFEST),
         };

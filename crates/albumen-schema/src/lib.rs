@@ -8,6 +8,7 @@ pub mod config;
 mod endpoint;
 pub mod format;
 mod manifest;
+pub mod preamble;
 pub mod statistic;
 mod synthetic;
 

@@ -8,27 +8,50 @@ use std::collections::BTreeMap;
 use albumen_lm::sampler::{Sampler, SamplingParams};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
-    Adapter, AnyLm, Branch, Budget, DecodeOptions, Example, Generation, LmError, Request, Sequence,
-    Stop,
+    Adapter, AnyLm, AnyPrefix, Branch, Budget, DecodeOptions, Example, Generation, LmError,
+    Request, Sequence, Stop,
 };
 use albumen_schema::config::{GenerateConfig, Sampling};
 use albumen_schema::{SyntheticAlbum, format};
+
+use crate::flat;
 
 /// Bits of a random stream's number: album index, then attempt, then photo (0: the summary).
 const PHOTO_BITS: u32 = 12;
 const ATTEMPT_BITS: u32 = 8;
 
-/// The public language model with its two released adapters.
+/// The public language model with its released adapters.
 #[derive(Clone, Copy)]
 pub struct AlbumModel<'a> {
     /// The frozen model.
     pub lm: &'a AnyLm,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Writes summaries.
-    pub summary: Adapter<'a>,
-    /// Writes captions given a summary.
-    pub caption: Adapter<'a>,
+    /// What was trained.
+    pub writers: Writers<'a>,
+}
+
+/// The models of a layout.
+#[derive(Clone, Copy)]
+pub enum Writers<'a> {
+    /// Two models.
+    Hierarchical {
+        /// Writes summaries.
+        summary: Writer<'a>,
+        /// Writes captions given a summary.
+        caption: Writer<'a>,
+    },
+    /// One model that writes whole albums.
+    Flat(Writer<'a>),
+}
+
+/// One model.
+#[derive(Clone, Copy)]
+pub struct Writer<'a> {
+    /// What was trained; `None` is the public model.
+    pub adapter: Option<Adapter<'a>>,
+    /// What stands before everything it writes, as in its training.
+    pub preamble: Option<&'a AnyPrefix>,
 }
 
 /// How far generation is: texts that need no further try. Synthetic counts are public.
@@ -55,14 +78,18 @@ pub fn generate(
     config: &GenerateConfig,
     progress: &mut dyn FnMut(GenerateProgress),
 ) -> Result<Vec<SyntheticAlbum>, LmError> {
+    let (summary, caption) = match model.writers {
+        Writers::Hierarchical { summary, caption } => (summary, caption),
+        Writers::Flat(writer) => return flat::generate(model, writer, config, progress),
+    };
     let mut albums: Vec<SyntheticAlbum> = (0..config.albums).map(empty_album).collect();
-    let sizes = draw_sizes(model, config, &albums)?;
-    write_summaries(model, config, &sizes, &mut albums, progress)?;
-    write_captions(model, config, &mut albums, progress)?;
+    let sizes = draw_sizes(model, summary, config, &albums)?;
+    write_summaries(model, summary, config, &sizes, &mut albums, progress)?;
+    write_captions(model, caption, config, &mut albums, progress)?;
     Ok(albums)
 }
 
-fn empty_album(index: u64) -> SyntheticAlbum {
+pub(crate) fn empty_album(index: u64) -> SyntheticAlbum {
     SyntheticAlbum {
         id: SyntheticAlbum::id_of(index),
         index,
@@ -74,13 +101,14 @@ fn empty_album(index: u64) -> SyntheticAlbum {
 }
 
 /// The random stream of a text: a function of album, attempt and photo alone.
-fn stream(album: u64, attempt: u32, photo: usize) -> u64 {
+pub(crate) fn stream(album: u64, attempt: u32, photo: usize) -> u64 {
     (album << (PHOTO_BITS + ATTEMPT_BITS)) | (u64::from(attempt) << PHOTO_BITS) | photo as u64
 }
 
 /// Draws the number of photos of each album, given the format.
-fn draw_sizes(
+pub(crate) fn draw_sizes(
     model: &AlbumModel<'_>,
+    writer: Writer<'_>,
     config: &GenerateConfig,
     albums: &[SyntheticAlbum],
 ) -> Result<Vec<usize>, LmError> {
@@ -95,9 +123,10 @@ fn draw_sizes(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let examples: Vec<Example<'_>> = heads.iter().map(Example::from).collect();
+    let Writer { adapter, preamble } = writer;
     let losses = model
         .lm
-        .losses(Some(model.summary), &examples, Budget::default())?;
+        .losses(adapter, preamble, &examples, Budget::default())?;
     let sampling = SamplingParams {
         temperature: config.summary.temperature,
         ..SamplingParams::default()
@@ -116,6 +145,7 @@ fn draw_sizes(
 /// Writes the summaries, each after its head.
 fn write_summaries(
     model: &AlbumModel<'_>,
+    writer: Writer<'_>,
     config: &GenerateConfig,
     sizes: &[usize],
     albums: &mut [SyntheticAlbum],
@@ -142,18 +172,12 @@ fn write_summaries(
             .collect::<Result<Vec<_>, LmError>>()?;
         let mut finished = total - open.len();
         let last = attempt == config.tries;
-        let written = run(
-            model,
-            model.summary,
-            &requests,
-            &options,
-            &mut |generation| {
-                let text = read(model, generation, last)?;
-                finished += usize::from(text.ended || last);
-                progress(GenerateProgress::Summaries(finished, total));
-                Ok(text)
-            },
-        )?;
+        let written = run(model, writer, &requests, &options, &mut |generation| {
+            let text = read(model, generation, last)?;
+            finished += usize::from(text.ended || last);
+            progress(GenerateProgress::Summaries(finished, total));
+            Ok(text)
+        })?;
         for (i, _, text) in written {
             let (album, size) = (&mut albums[open[i]], sizes[open[i]]);
             album.raw_summary = format!("{}{}", format::summary_head(size), text.text);
@@ -187,6 +211,7 @@ fn read(model: &AlbumModel<'_>, generation: &Generation, last: bool) -> Result<T
 /// Writes the captions under each finished summary.
 fn write_captions(
     model: &AlbumModel<'_>,
+    writer: Writer<'_>,
     config: &GenerateConfig,
     albums: &mut [SyntheticAlbum],
     progress: &mut dyn FnMut(GenerateProgress),
@@ -204,19 +229,13 @@ fn write_captions(
             .map(|(i, photos)| request_captions(model, &albums[*i], photos, attempt))
             .collect::<Result<Vec<_>, _>>()?;
         let last = attempt + 1 == config.tries;
-        let written = run(
-            model,
-            model.caption,
-            &requests,
-            &options,
-            &mut |generation| {
-                let text = model.tokenizer.decode(&generation.tokens)?;
-                let ended = matches!(generation.stop, Stop::Token(_)) && !text.trim().is_empty();
-                finished += usize::from(ended || last);
-                progress(GenerateProgress::Captions(finished, total));
-                Ok(Text { text, ended })
-            },
-        )?;
+        let written = run(model, writer, &requests, &options, &mut |generation| {
+            let text = model.tokenizer.decode(&generation.tokens)?;
+            let ended = matches!(generation.stop, Stop::Token(_)) && !text.trim().is_empty();
+            finished += usize::from(ended || last);
+            progress(GenerateProgress::Captions(finished, total));
+            Ok(Text { text, ended })
+        })?;
         let mut again: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (request, branch, Text { text, ended }) in written {
             let (album, photo) = (open[request].0, open[request].1[branch]);
@@ -265,7 +284,7 @@ fn request_captions(
 /// Every text with its request and branch, as `read` takes it from each generation that ends.
 fn run(
     model: &AlbumModel<'_>,
-    adapter: Adapter<'_>,
+    writer: Writer<'_>,
     requests: &[Request],
     options: &DecodeOptions,
     read: &mut dyn FnMut(&Generation) -> Result<Text, LmError>,
@@ -276,8 +295,8 @@ fn run(
         return Ok(written);
     }
     model.lm.generate(
-        Some(adapter),
-        None,
+        writer.adapter,
+        writer.preamble,
         requests,
         options,
         &mut |request, branch, generation| match read(&generation) {
@@ -288,7 +307,7 @@ fn run(
     failed.map(|()| written)
 }
 
-fn options(
+pub(crate) fn options(
     model: &AlbumModel<'_>,
     config: &GenerateConfig,
     sampling: &Sampling,

@@ -11,6 +11,7 @@ pub mod diffuse;
 mod error;
 pub mod export;
 mod files;
+mod flat;
 pub mod generate;
 pub mod render;
 pub mod statistics;

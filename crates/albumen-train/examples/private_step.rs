@@ -43,7 +43,7 @@ impl Step<'_> {
             }
         };
         self.lm
-            .gradients(adapter, &units, budget(self.args), &mut add)?;
+            .gradients(adapter, None, &units, budget(self.args), &mut add)?;
         refused?;
         Ok(training.update(batch, sum)?)
     }
@@ -59,9 +59,10 @@ impl Step<'_> {
             layout: self.layout,
             params,
         };
-        self.lm.gradients(adapter, &units, budget, &mut |_, g, _| {
-            sum.iter_mut().zip(g).for_each(|(s, g)| *s += g);
-        })?;
+        self.lm
+            .gradients(adapter, None, &units, budget, &mut |_, g, _| {
+                sum.iter_mut().zip(g).for_each(|(s, g)| *s += g);
+            })?;
         let rate = 1e-3 / self.examples.len() as f32;
         params.iter_mut().zip(sum).for_each(|(p, s)| *p -= rate * s);
         Ok(())

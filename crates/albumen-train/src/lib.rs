@@ -5,11 +5,15 @@
 //! touches privacy is done by [`albumen_dp`]; everything that touches the model by [`albumen_lm`].
 
 mod error;
+mod evaluate;
 mod public;
 mod sequences;
+mod settings;
 mod training;
 
 pub use error::TrainError;
+pub use evaluate::{HeldOut, held_out, held_out_by_part};
 pub use public::{WarmUp, read_public, warm_up};
 pub use sequences::{Lengths, Model};
+pub use settings::{clipping, lora_config, optimizer, targets};
 pub use training::{Checkpoints, Engine, StepMetrics, StepProgress, check_released, train};

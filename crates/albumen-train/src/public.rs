@@ -124,7 +124,7 @@ pub fn warm_up(
         };
         engine
             .lm
-            .gradients(adapter, &chosen, engine.budget, &mut add)?;
+            .gradients(adapter, engine.preamble, &chosen, engine.budget, &mut add)?;
         state.apply(&mean, 0.0, step, settings.steps);
         progress(StepProgress {
             step: step + 1,
@@ -178,6 +178,7 @@ mod tests {
         let engine = Engine {
             lm: &lm,
             tokenizer: &Tokenizer::load(&path).unwrap(),
+            preamble: None,
             layout: &layout,
             budget: Budget::default(),
             lengths: Lengths {
@@ -227,7 +228,9 @@ mod tests {
                     layout: &layout,
                     params,
                 };
-                let losses = lm.losses(Some(adapter), &examples, engine.budget).unwrap();
+                let losses = lm
+                    .losses(Some(adapter), None, &examples, engine.budget)
+                    .unwrap();
                 losses.iter().sum::<f32>() / 3.0
             };
             let (before, after) = (loss(&initial), loss(&trained));

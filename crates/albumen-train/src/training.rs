@@ -7,7 +7,8 @@ use albumen_corpus::UnitTexts;
 use albumen_dp::{BatchMetrics, DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
-    Adapter, AnyLm, Budget, Example, LmError, LoraLayout, PrefixStates, Sequence, StateFormat,
+    Adapter, AnyLm, AnyPrefix, Budget, Example, LmError, LoraLayout, PrefixStates, Sequence,
+    StateFormat,
 };
 
 use crate::sequences::of_unit;
@@ -20,6 +21,9 @@ pub struct Engine<'a> {
     pub lm: &'a AnyLm,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
+    /// What stands before every sequence: public, and made without an adapter, so that it is the same
+    /// in every step.
+    pub preamble: Option<&'a AnyPrefix>,
     /// What is trained.
     pub layout: &'a LoraLayout,
     /// How much is in work at once.
@@ -160,12 +164,13 @@ pub fn train(
             .collect();
         let mut refused = Ok(());
         let mut loss_total = 0.0;
-        lm.gradients(adapter, &chosen, engine.budget, &mut |i, gradient, loss| {
+        let mut add = |i: usize, gradient: &[f32], loss: f32| {
             loss_total += f64::from(loss);
             if refused.is_ok() {
                 refused = sum.add_unit(i, gradient);
             }
-        })?;
+        };
+        lm.gradients(adapter, engine.preamble, &chosen, engine.budget, &mut add)?;
         refused?;
         let step = training.steps_taken() + 1;
         if let Some(observe) = &mut observe {
@@ -221,7 +226,13 @@ pub(crate) fn prepare(
     }
     let mut cached = engine
         .lm
-        .prefix_states(engine.layout, &flat, StateFormat::Bf16, engine.budget)?
+        .prefix_states(
+            engine.layout,
+            engine.preamble,
+            &flat,
+            StateFormat::Bf16,
+            engine.budget,
+        )?
         .into_iter();
     let states = sequences
         .iter()

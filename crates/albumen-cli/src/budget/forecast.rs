@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Budget;
+use crate::stages::Stage;
 
 /// Points of the trade-off curve.
 const CURVE_POINTS: usize = 41;
@@ -28,7 +29,7 @@ pub(crate) struct Forecast {
     pub(crate) delta: f64,
     pub(crate) tuning: Option<Tuning>,
     pub(crate) adapter_parameters: Option<usize>,
-    pub(crate) models: Models,
+    pub(crate) models: ByModel<Model>,
     pub(crate) releases: Vec<Release>,
     pub(crate) meaning: Meaning,
     pub(crate) sensitivity: Sensitivity,
@@ -43,11 +44,45 @@ pub(crate) struct Tuning {
     pub(crate) epsilon_one_run_lower: f64,
 }
 
-/// Both models.
-#[derive(Debug, Serialize)]
-pub(crate) struct Models {
-    pub(crate) summary: Model,
-    pub(crate) caption: Model,
+/// A value for each model of the layout: summary and caption, or album.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ByModel<T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) summary: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) caption: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) album: Option<T>,
+}
+
+impl<T> ByModel<T> {
+    /// From the values of a layout's models, in order.
+    fn new(stages: &[Stage], values: impl IntoIterator<Item = T>) -> Self {
+        let mut by_model = Self {
+            summary: None,
+            caption: None,
+            album: None,
+        };
+        for (stage, value) in stages.iter().zip(values) {
+            match stage {
+                Stage::TrainSummary => by_model.summary = Some(value),
+                Stage::TrainCaption => by_model.caption = Some(value),
+                _ => by_model.album = Some(value),
+            }
+        }
+        by_model
+    }
+
+    /// Each model's name and value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &T)> {
+        let all = [
+            ("summary", self.summary.as_ref()),
+            ("caption", self.caption.as_ref()),
+            ("album", self.album.as_ref()),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// One model's training.
@@ -108,18 +143,34 @@ pub(crate) struct Sensitivity {
 /// One plan near the configured one.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Sweep {
-    /// What the number was multiplied by, in both models.
+    /// What the number was multiplied by, in all models.
     pub(crate) factor: f64,
-    /// The summary model's number.
-    pub(crate) summary: f64,
-    /// The caption model's number.
-    pub(crate) caption: f64,
+    /// Each model's number.
+    #[serde(flatten)]
+    pub(crate) values: ByModel<f64>,
     /// The total, the charge for tuning included.
     pub(crate) epsilon: f64,
-    /// The summary model alone, in one run.
-    pub(crate) epsilon_summary: f64,
-    /// The caption model alone, in one run.
-    pub(crate) epsilon_caption: f64,
+    /// Each model alone, in one run.
+    #[serde(flatten, with = "alone")]
+    pub(crate) alone: ByModel<f64>,
+}
+
+/// Writes a model's epsilon alone as `epsilon_MODEL`.
+mod alone {
+    use serde::ser::{SerializeMap, Serializer};
+
+    use super::ByModel;
+
+    pub(super) fn serialize<S: Serializer>(
+        epsilons: &ByModel<f64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (name, epsilon) in epsilons.iter() {
+            map.serialize_entry(&format!("epsilon_{name}"), epsilon)?;
+        }
+        map.end()
+    }
 }
 
 impl Budget {
@@ -141,6 +192,11 @@ impl Budget {
                 signal_to_noise: adapter_parameters.map(|n| signal_to_noise(plan, n)),
             })
         };
+        let plans: Vec<&Plan> = self.models.iter().map(|(_, plan)| plan).collect();
+        let models: Vec<Model> = plans
+            .iter()
+            .map(|plan| model(plan))
+            .collect::<anyhow::Result<_>>()?;
         let releases = self.releases.iter().map(|release| {
             Ok(Release {
                 stage: release.stage.clone(),
@@ -150,9 +206,9 @@ impl Budget {
         });
         Ok(Forecast {
             run: run.to_owned(),
-            unit: self.summary.unit,
+            unit: plans[0].unit,
             adjacency: "add_remove",
-            declared_units: self.summary.declared_units,
+            declared_units: plans[0].declared_units,
             asked_epsilon: self.asked_epsilon,
             epsilon: self.total.epsilon,
             epsilon_lower: self.total.epsilon_lower,
@@ -160,14 +216,15 @@ impl Budget {
             delta: self.delta,
             tuning: self.tuning.map(|runs| self.tuning(runs)).transpose()?,
             adapter_parameters,
-            models: Models {
-                summary: model(&self.summary)?,
-                caption: model(&self.caption)?,
-            },
+            models: ByModel::new(&self.stages(), models),
             releases: releases.collect::<anyhow::Result<_>>()?,
             meaning: self.meaning()?,
             sensitivity: self.sensitivity()?,
         })
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        self.models.iter().map(|(stage, _)| *stage).collect()
     }
 
     fn tuning(&self, runs: TuningRuns) -> anyhow::Result<Tuning> {
@@ -214,24 +271,24 @@ impl Budget {
                 .map(|factor| {
                     let pick = |moves: bool| if moves { factor } else { 1.0 };
                     let of = |plan| scaled(plan, pick(noise), pick(rate), pick(steps));
-                    let [summary, caption] = [of(&self.summary), of(&self.caption)];
-                    if summary.validate().is_err() || caption.validate().is_err() {
+                    let models: Vec<Event> = self.models.iter().map(|(_, p)| of(p)).collect();
+                    if models.iter().any(|event| event.validate().is_err()) {
                         return Ok(None);
                     }
-                    let values = (shown(&summary), shown(&caption));
-                    self.point(factor, values, &[summary, caption]).map(Some)
+                    let values = models.iter().map(shown).collect();
+                    self.point(factor, values, &models).map(Some)
                 })
                 .collect::<anyhow::Result<_>>()?;
             anyhow::Ok(points.into_iter().flatten().collect::<Vec<_>>())
         };
         let sampling_rate = sweep([false, true, false], Event::sampling_rate)?;
         // At a fixed expected batch, declaring more units lowers the rate by the same factor.
-        let units = self.summary.declared_units as f64;
+        let units = self.models.first().map_or(0, |(_, p)| p.declared_units) as f64;
+        let stages = self.stages();
         let declared_units = (sampling_rate.iter().rev())
             .map(|point| Sweep {
                 factor: 1.0 / point.factor,
-                summary: units / point.factor,
-                caption: units / point.factor,
+                values: ByModel::new(&stages, stages.iter().map(|_| units / point.factor)),
                 ..*point
             })
             .collect();
@@ -243,22 +300,19 @@ impl Budget {
         })
     }
 
-    fn point(
-        &self,
-        factor: f64,
-        (summary, caption): (f64, f64),
-        models: &[Event; 2],
-    ) -> anyhow::Result<Sweep> {
+    fn point(&self, factor: f64, values: Vec<f64>, models: &[Event]) -> anyhow::Result<Sweep> {
         let mut events: Vec<Event> = self.releases.iter().map(|r| r.event.clone()).collect();
         events.extend_from_slice(models);
-        let alone = |i: usize| account(&models[i..=i], self.delta).map(|g| g.epsilon);
+        let alone = models
+            .iter()
+            .map(|model| account(std::slice::from_ref(model), self.delta).map(|g| g.epsilon))
+            .collect::<Result<Vec<f64>, _>>()?;
+        let stages = self.stages();
         Ok(Sweep {
             factor,
-            summary,
-            caption,
+            values: ByModel::new(&stages, values),
             epsilon: account_tuned(&events, self.delta, self.tuning.as_ref())?.epsilon,
-            epsilon_summary: alone(0)?,
-            epsilon_caption: alone(1)?,
+            alone: ByModel::new(&stages, alone),
         })
     }
 }

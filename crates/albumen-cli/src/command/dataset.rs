@@ -1,9 +1,12 @@
 //! `albumen dataset`.
 
+use std::path::Path;
+
 use albumen_assets::Home;
 use albumen_assets::quickstart::{self, Size};
 
 use crate::args::{DatasetArgs, DatasetKind};
+use crate::command::pseudo::{Pseudo, pseudo};
 use crate::failure::Outcome;
 use crate::progress::say;
 
@@ -12,15 +15,35 @@ const QUICKSTART_SEED: u64 = 0;
 
 /// Runs `albumen dataset`.
 pub(crate) fn dataset(args: &DatasetArgs) -> Outcome {
-    let DatasetKind::Quickstart {
-        out,
-        albums,
-        owners,
-    } = &args.which;
-    let size = Size {
-        albums: *albums,
-        owners: *owners,
-    };
+    match &args.which {
+        DatasetKind::Quickstart {
+            out,
+            albums,
+            owners,
+        } => quickstart(
+            out,
+            Size {
+                albums: *albums,
+                owners: *owners,
+            },
+        ),
+        DatasetKind::Pseudo {
+            out,
+            albums,
+            preamble,
+            model,
+            seed,
+        } => pseudo(&Pseudo {
+            out,
+            albums: *albums,
+            preamble,
+            model,
+            seed: *seed,
+        }),
+    }
+}
+
+fn quickstart(out: &Path, size: Size) -> Outcome {
     let made = quickstart::write(&Home::locate()?, out, size, QUICKSTART_SEED)?;
     let verb = if made.was_there {
         "is there"

@@ -16,7 +16,7 @@ use crate::failure::Outcome;
 use crate::models::Models;
 use crate::progress::{print_json, print_text, say};
 use crate::run_dir::write_whole;
-use crate::stages::lora_config;
+use albumen_train::lora_config;
 
 /// Runs `albumen plan`.
 pub(crate) fn plan(args: &PlanArgs) -> Outcome {

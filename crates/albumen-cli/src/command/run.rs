@@ -17,7 +17,7 @@ use crate::memory::{ensure_fits, needs};
 use crate::models::Models;
 use crate::progress::{print_json, say};
 use crate::run_dir::RunDir;
-use crate::stages::{Runner, Stage};
+use crate::stages::{Runner, Stage, preamble};
 
 /// Runs `albumen run`.
 pub(crate) fn run(args: &RunArgs) -> Outcome {
@@ -57,14 +57,16 @@ pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
     runner.run(stage, args.force.then_some(stage))
 }
 
-/// Trains both models.
+/// Trains the models.
 pub(crate) fn train(args: &TrainArgs) -> Outcome {
     let StageArgs { config, out, force } = &args.stage;
     let config = read_config(config)?;
     let out = run_directory(&config, out.as_deref());
     let mut runner = runner(config, &out, None)?;
     runner.show_private_metrics = args.show_private_metrics;
-    runner.run(Stage::TrainCaption, force.then_some(Stage::TrainCaption))
+    let last = runner.trained().last().copied();
+    let last = last.context("there is nothing to train")?;
+    runner.run(last, force.then_some(last))
 }
 
 fn run_directory(config: &Config, out: Option<&Path>) -> PathBuf {
@@ -112,6 +114,10 @@ fn check_public(config: &Config) -> anyhow::Result<()> {
         apart(&public.path, &config.corpus.path)?;
         read_public(&public.path).context("[train.public]")?;
     }
+    if let Some(path) = config.train.preamble_file() {
+        apart(path, &config.corpus.path)?;
+        preamble::albums(&config.train.preamble)?;
+    }
     Ok(())
 }
 
@@ -121,8 +127,8 @@ fn apart(public: &Path, corpus: &Path) -> anyhow::Result<()> {
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     anyhow::ensure!(
         !whole(public).starts_with(whole(corpus)),
-        "`train.public.path` {} lies inside `corpus.path` {}: albums of the private corpus are not \
-         public\n  hint: keep the public albums in a file outside the corpus",
+        "`train.public.path` or `train.preamble` {} lies inside `corpus.path` {}: albums of the \
+         private corpus are not public\n  hint: keep the public albums in a file outside the corpus",
         public.display(),
         corpus.display()
     );

@@ -6,7 +6,7 @@ use albumen_schema::Config;
 
 use super::{Basis, Need};
 use crate::models::{self, Look, Models};
-use crate::stages::lora_config;
+use albumen_train::lora_config;
 
 /// Sequences that the summariser decodes together.
 const SUMMARIES: u64 = 64;

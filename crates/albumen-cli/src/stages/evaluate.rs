@@ -9,15 +9,14 @@ use albumen_eval::compare::{Evaluation, EvaluationSettings};
 use albumen_eval::internal::{
     InternalReport, SyntheticSides, evaluate_run, write_internal_report, write_metrics,
 };
-use albumen_lm::{Adapter, LoraLayout};
 use albumen_schema::config::GenerateConfig;
 use albumen_schema::{Curated, StageManifest, TOOL};
-use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
+use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, generate};
 use albumen_synth::storage;
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use super::private::lora_config;
+use super::public::writers_of;
 use super::{Runner, Stage};
 use crate::progress::Progress;
 use crate::run_dir::{self, MANIFEST, Part};
@@ -105,11 +104,20 @@ impl Runner {
         let target = self.dir.synthetic().join("floor");
         let name = &self.config.train.model;
         let model = self.models.find(name)?.fingerprint;
+        let train = &self.config.train;
+        let mut inputs = std::collections::BTreeMap::from([("model".to_owned(), model)]);
+        inputs.extend(self.preamble_input(Stage::Generate)?);
         let mut manifest = StageManifest {
             stage: "floor".to_owned(),
             tool: TOOL.to_owned(),
-            config: json!([generate_config, self.config.curate, self.config.train.model]),
-            inputs: [("model".to_owned(), model)].into(),
+            config: json!([
+                generate_config,
+                self.config.curate,
+                train.model,
+                train.layout,
+                train.preamble
+            ]),
+            inputs,
             outputs: std::collections::BTreeMap::new(),
         };
         let curated = target.join("curated.parquet");
@@ -122,19 +130,22 @@ impl Runner {
         }
         let mut progress = Progress::start("floor");
         let language = self.sampled_model()?;
-        let layout = LoraLayout::new(language.lm.config(), &lora_config(&self.config.train))?;
-        // An adapter of zeros changes nothing.
-        let zeros = vec![0.0; layout.len()];
-        let adapter = Adapter {
-            layout: &layout,
-            params: &zeros,
-        };
+        let models = self.trained().iter().filter_map(|stage| stage.model());
+        let preambles = models
+            .map(|model| self.preamble(model, &language))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let alone: Vec<Writer<'_>> = preambles
+            .iter()
+            .map(|preamble| Writer {
+                adapter: None,
+                preamble: preamble.as_ref(),
+            })
+            .collect();
         let albums = generate(
             &AlbumModel {
                 lm: &language.lm,
                 tokenizer: &language.tokenizer,
-                summary: adapter,
-                caption: adapter,
+                writers: writers_of(&alone)?,
             },
             &generate_config,
             &mut |p| {

@@ -56,7 +56,7 @@ impl Runner {
 
     /// Fails where something that only a ledger pays for is there, and the ledger is not.
     fn ensure_nothing_released(&self) -> anyhow::Result<()> {
-        for stage in [Stage::Statistics, Stage::TrainSummary, Stage::TrainCaption] {
+        for stage in Stage::ALL.into_iter().filter(|s| s.releases()) {
             let output = self.output(stage);
             ensure!(
                 !output.exists(),
@@ -90,7 +90,7 @@ impl Runner {
                 }
             }
             // The adapter itself is held against the ledger wherever it is read.
-            Stage::TrainSummary | Stage::TrainCaption => ensure!(
+            _ if stage.trains() => ensure!(
                 history()?.entries().iter().any(|e| e.stage == stage.name()),
                 lost(stage.name())
             ),

@@ -7,17 +7,13 @@ use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
-use albumen_dp::{
-    Decay, Optimizer, Randomness, Rule, Schedule, Sensitive, decode_f32, encode_f32, recover,
-};
-use albumen_lm::{Budget as MicroBatch, LoraConfig, LoraLayout, Target};
-use albumen_schema::config::{
-    LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, TrainConfig,
-};
+use albumen_dp::{Randomness, Sensitive, decode_f32, encode_f32, recover};
+use albumen_lm::{AnyPrefix, Budget as MicroBatch, LoraLayout};
 use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
 use albumen_schema::{Config, StageManifest};
 use albumen_train::{
-    Checkpoints, Engine, Lengths, Model, StepMetrics, StepProgress, check_released,
+    Checkpoints, Engine, Lengths, Model, StepMetrics, StepProgress, check_released, lora_config,
+    optimizer,
 };
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -32,19 +28,14 @@ use crate::run_dir::{Part, write_whole};
 impl Runner {
     /// Trains a model, or finds the one that a killed run had already paid for.
     pub(super) fn train(&mut self, stage: Stage, manifest: StageManifest) -> Outcome {
-        let (model, plan, settings) = match stage {
-            Stage::TrainSummary => (
-                Model::Summary,
-                &self.budget.summary,
-                &self.config.train.summary,
-            ),
-            _ => (
-                Model::Caption,
-                &self.budget.caption,
-                &self.config.train.caption,
-            ),
+        let train = &self.config.train;
+        let model = stage.model().context("the stage trains no model")?;
+        let settings = match model {
+            Model::Summary => &train.summary,
+            Model::Caption => &train.caption,
+            Model::Album => train.of_album(),
         };
-        let (plan, settings) = (plan.clone(), settings.clone());
+        let (plan, settings) = (self.budget.plan(stage)?.clone(), settings.clone());
         let language = self.trained_model()?;
         let lora = lora_config(&self.config.train);
         let layout = LoraLayout::new(language.lm.config(), &lora)?;
@@ -62,7 +53,8 @@ impl Runner {
             self.budget.check_remaining(&ledger, stage.name())?;
             let mut progress = Progress::start(stage.name());
             let units = self.units()?;
-            let engine = engine(&self.config, &language, &layout);
+            let preamble = self.preamble(model, &language)?;
+            let engine = engine(&self.config, &language, preamble.as_ref(), &layout);
             let checkpoint = self.checkpoint(model);
             let device = &self.config.compute.device;
             let context = checkpoint_context(&manifest, &ledger, device)?;
@@ -146,9 +138,10 @@ impl Runner {
         };
         let names = match stage {
             Stage::Statistics => vec![self.escrow(ALBUM_COUNT), self.escrow(ALBUM_SIZES)],
-            Stage::TrainSummary => of_model(Model::Summary),
-            Stage::TrainCaption => of_model(Model::Caption),
-            _ => return Ok(()),
+            _ => match stage.model() {
+                Some(model) => of_model(model),
+                None => return Ok(()),
+            },
         };
         for left in names {
             match fs::remove_file(&left) {
@@ -182,6 +175,7 @@ impl Runner {
         let description = json!({
             "base_model": self.config.train.model,
             "device": self.config.compute.device,
+            "preamble": self.config.train.preamble,
             "lora": layout.config(),
             "event": event,
         });
@@ -223,11 +217,13 @@ pub(super) fn read_adapter(path: &Path, layout: &LoraLayout) -> anyhow::Result<V
 pub(super) fn engine<'a>(
     config: &Config,
     language: &'a LanguageModel,
+    preamble: Option<&'a AnyPrefix>,
     layout: &'a LoraLayout,
 ) -> Engine<'a> {
     Engine {
         lm: &language.lm,
         tokenizer: &language.tokenizer,
+        preamble,
         layout,
         budget: MicroBatch {
             tokens: config.train.micro_batch_tokens,
@@ -238,26 +234,6 @@ pub(super) fn engine<'a>(
             caption_tokens: config.generate.max_caption_tokens,
         },
         cache_activations: config.train.cache_activations,
-    }
-}
-
-/// What is adapted.
-pub(crate) fn lora_config(train: &TrainConfig) -> LoraConfig {
-    LoraConfig {
-        rank: train.lora_rank,
-        alpha: train.lora_alpha,
-        targets: targets(train.lora_targets),
-        layers: Some(train.lora_layers),
-    }
-}
-
-/// The projections of a configuration.
-pub(crate) fn targets(targets: LoraTargets) -> Vec<Target> {
-    use Target::{Down, Gate, K, O, Q, Up, V};
-    match targets {
-        LoraTargets::QueryValue => vec![Q, V],
-        LoraTargets::Attention => vec![Q, K, V, O],
-        LoraTargets::All => vec![Q, K, V, O, Gate, Up, Down],
     }
 }
 
@@ -281,38 +257,4 @@ fn pace(at: StepProgress, elapsed: Duration, expected_batch: u64) -> String {
         rate * expected_batch as f64,
         (at.steps - at.step) as f64 / rate
     )
-}
-
-fn optimizer(settings: &ModelTraining) -> Optimizer {
-    let final_fraction = 0.0;
-    let beta1 = settings.momentum;
-    let beta2 = settings.second_moment_decay;
-    Optimizer {
-        rule: match settings.optimizer {
-            OptimizerRule::Adam => Rule::Adam {
-                beta1,
-                beta2,
-                epsilon: 1e-8,
-            },
-            OptimizerRule::AdamBc => Rule::AdamBc {
-                beta1,
-                beta2,
-                floor: settings.second_moment_floor,
-            },
-            OptimizerRule::Sgd => Rule::Sgd {
-                momentum: settings.momentum,
-            },
-        },
-        schedule: Schedule {
-            peak: settings.learning_rate,
-            warmup_steps: settings.warmup_steps,
-            decay: match settings.schedule {
-                LearningSchedule::Constant => Decay::Constant,
-                LearningSchedule::Cosine => Decay::Cosine { final_fraction },
-                LearningSchedule::Linear => Decay::Linear { final_fraction },
-            },
-        },
-        weight_decay: settings.weight_decay,
-        ema_decay: settings.ema_decay,
-    }
 }

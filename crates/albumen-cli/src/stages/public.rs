@@ -7,53 +7,67 @@ use albumen_accounting::History;
 use albumen_eval::report::{ReportData, write_report};
 use albumen_eval::synthetic::measure;
 use albumen_lm::weights::read_config;
-use albumen_lm::{Adapter, LoraLayout};
+use albumen_lm::{Adapter, AnyPrefix, LoraLayout};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
-use albumen_synth::generate::{AlbumModel, GenerateProgress, generate};
+use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, Writers, generate};
 use albumen_synth::render::render;
 use albumen_synth::{statistics, storage};
+use albumen_train::lora_config;
 use albumen_vision::Embedder;
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::private::lora_config;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::models::{self, LanguageModel};
 use crate::progress::Progress;
 use crate::run_dir::Part;
 
-/// The language model with both released adapters.
+/// The language model with a layout's released adapters.
 struct Adapters {
     model: Rc<LanguageModel>,
     layout: LoraLayout,
-    summary: Vec<f32>,
-    caption: Vec<f32>,
+    /// Parameters of each trained model, in order, and what stands before its text.
+    trained: Vec<(Vec<f32>, Option<AnyPrefix>)>,
+}
+
+impl Adapters {
+    fn writers(&self) -> anyhow::Result<Writers<'_>> {
+        let writers: Vec<Writer<'_>> = self
+            .trained
+            .iter()
+            .map(|(params, preamble)| Writer {
+                adapter: Some(Adapter {
+                    layout: &self.layout,
+                    params,
+                }),
+                preamble: preamble.as_ref(),
+            })
+            .collect();
+        writers_of(&writers)
+    }
+}
+
+/// A layout's models, in the order of their trainings.
+pub(super) fn writers_of<'a>(writers: &[Writer<'a>]) -> anyhow::Result<Writers<'a>> {
+    match *writers {
+        [summary, caption] => Ok(Writers::Hierarchical { summary, caption }),
+        [album] => Ok(Writers::Flat(album)),
+        _ => bail!("a layout has one model or two"),
+    }
 }
 
 impl Runner {
     pub(super) fn generate(&mut self, manifest: StageManifest) -> Outcome {
-        let Adapters {
-            model,
-            layout,
-            summary,
-            caption,
-        } = self.adapters()?;
+        let adapters = self.adapters()?;
         let mut progress = Progress::start("generate");
         let part = Part::start(&self.output(Stage::Generate))?;
         let albums = generate(
             &AlbumModel {
-                lm: &model.lm,
-                tokenizer: &model.tokenizer,
-                summary: Adapter {
-                    layout: &layout,
-                    params: &summary,
-                },
-                caption: Adapter {
-                    layout: &layout,
-                    params: &caption,
-                },
+                lm: &adapters.model.lm,
+                tokenizer: &adapters.model.tokenizer,
+                writers: adapters.writers()?,
             },
             &self.config.generate,
             &mut |p| match p {
@@ -84,17 +98,20 @@ impl Runner {
         self.models.language_model(name, device, precision)
     }
 
-    /// The language model and both adapters, each held against the ledger.
+    /// The language model and its adapters, each held against the ledger.
     fn adapters(&mut self) -> anyhow::Result<Adapters> {
         let model = self.sampled_model()?;
         let layout = LoraLayout::new(model.lm.config(), &lora_config(&self.config.train))?;
-        let summary = self.adapter(Stage::TrainSummary, &layout)?;
-        let caption = self.adapter(Stage::TrainCaption, &layout)?;
+        let trained = self.trained().iter().map(|&stage| {
+            let params = self.adapter(stage, &layout)?;
+            let of = stage.model().context("the stage trains no model")?;
+            Ok((params, self.preamble(of, &model)?))
+        });
+        let trained = trained.collect::<anyhow::Result<_>>()?;
         Ok(Adapters {
             model,
             layout,
-            summary,
-            caption,
+            trained,
         })
     }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use albumen_dp::{Decay, Optimizer, Schedule};
 use albumen_lm::LoraLayout;
 use albumen_schema::{PublicTrainingStatement, StageManifest};
-use albumen_train::{Model, StepProgress, WarmUp, read_public, warm_up};
+use albumen_train::{Model, StepProgress, WarmUp, lora_config, read_public, warm_up};
 use anyhow::Context;
 
-use super::private::{engine, lora_config, read_adapter};
+use super::private::{engine, read_adapter};
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::progress::{Progress, say};
@@ -22,17 +22,23 @@ fn file_name(model: Model) -> String {
 }
 
 impl Runner {
-    /// Trains both adapters on the albums of `[train.public]`.
+    /// Trains the adapters on the albums of `[train.public]`.
     pub(super) fn train_public(&mut self, manifest: StageManifest) -> Outcome {
         let settings = self.config.train.public.clone();
         let settings = settings.context("[train.public] is not set")?;
         let albums = read_public(&settings.path)?;
         let language = self.trained_model()?;
         let layout = LoraLayout::new(language.lm.config(), &lora_config(&self.config.train))?;
-        let engine = engine(&self.config, &language, &layout);
         let part = Part::start(&self.output(Stage::TrainPublic))?;
         let mut progress = Progress::start(Stage::TrainPublic.name());
-        for (half, model) in [Model::Summary, Model::Caption].into_iter().enumerate() {
+        let models: &[Model] = if self.is_flat() {
+            &[Model::Album]
+        } else {
+            &[Model::Summary, Model::Caption]
+        };
+        for (trained, &model) in models.iter().enumerate() {
+            let preamble = self.preamble(model, &language)?;
+            let engine = engine(&self.config, &language, preamble.as_ref(), &layout);
             let how = WarmUp {
                 batch: settings.batch,
                 steps: settings.steps,
@@ -50,7 +56,8 @@ impl Runner {
             };
             let initial = layout.init(self.config.train.init_seed);
             let mut show = |StepProgress { step, steps, .. }| {
-                let share = f64::midpoint(half as f64, step as f64 / steps as f64);
+                let share = trained as f64 + step as f64 / steps as f64;
+                let share = share / models.len() as f64;
                 progress.set(share, &format!("{} step {step} of {steps}", model.name()));
             };
             let params = warm_up(&engine, model, &how, initial, &albums, &mut show)?;

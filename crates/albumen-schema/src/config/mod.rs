@@ -26,7 +26,8 @@ pub use stages::{
     InputFormat, OwnerlessAlbums, Sampling, SummarizeConfig,
 };
 pub use train::{
-    LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining, TrainConfig,
+    Layout, LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining,
+    TrainConfig,
 };
 
 use schemars::JsonSchema;

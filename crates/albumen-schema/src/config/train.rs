@@ -1,6 +1,6 @@
 //! `[train]`: the adapters, their public start and their two private trainings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,13 +44,33 @@ pub enum OptimizerRule {
     Sgd,
 }
 
-/// `[train]`: what both models share, and one table for each.
+/// How an album's text is split between models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Two models: one writes summaries, one writes a photo's caption given its album's summary.
+    #[default]
+    Hierarchical,
+    /// One model writes the whole album, summary and captions, in one sequence, for the whole budget.
+    /// The baseline that the hierarchical layout is measured against.
+    Flat,
+}
+
+/// `[train]`: what the models share, and one table for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// The public language model that is adapted.
     #[serde(default = "default_base_model")]
     pub model: String,
+    /// How an album's text is split between models.
+    #[serde(default)]
+    pub layout: Layout,
+    /// Public albums that stand before everything that the models read and write, so that the format
+    /// need not be learnt: `none`, `builtin`, or `path:` and a file in the form of `train.public`'s.
+    /// A file's albums count as published.
+    #[serde(default = "default_preamble")]
+    pub preamble: String,
     /// Rank of the adapters.
     #[serde(default = "default_rank")]
     pub lora_rank: usize,
@@ -84,6 +104,25 @@ pub struct TrainConfig {
     pub summary: ModelTraining,
     /// The caption model.
     pub caption: ModelTraining,
+    /// The one model of `layout = "flat"`; as `[train.caption]` where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<ModelTraining>,
+}
+
+impl TrainConfig {
+    /// The settings of the flat layout's one model.
+    pub fn of_album(&self) -> &ModelTraining {
+        self.album.as_ref().unwrap_or(&self.caption)
+    }
+
+    /// The file of `preamble = "path:FILE"`.
+    pub fn preamble_file(&self) -> Option<&Path> {
+        self.preamble.strip_prefix("path:").map(Path::new)
+    }
+}
+
+fn default_preamble() -> String {
+    "none".to_owned()
 }
 
 fn default_base_model() -> String {
@@ -147,7 +186,7 @@ fn default_public_rate() -> f64 {
     0.002
 }
 
-/// `[train.summary]` and `[train.caption]`: one DP-SGD run.
+/// `[train.summary]`, `[train.caption]` and `[train.album]`: one DP-SGD run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelTraining {

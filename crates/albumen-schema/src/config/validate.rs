@@ -50,6 +50,16 @@ impl Config {
         self.check_release()?;
         self.check_training("train.summary", &self.train.summary)?;
         self.check_training("train.caption", &self.train.caption)?;
+        if let Some(album) = &self.train.album {
+            self.check_training("train.album", album)?;
+        }
+        require(
+            ["none", "builtin"].contains(&self.train.preamble.as_str())
+                || (self.train.preamble_file()).is_some_and(|p| !p.as_os_str().is_empty()),
+            "train.preamble",
+            format!("is `{}`, which names no preamble", self.train.preamble),
+            "use `none`, `builtin`, or `path:` and a file of public albums",
+        )?;
         self.train.public.as_ref().map_or(Ok(()), check_public)?;
         self.check_synthesis()?;
         self.check_evaluation()

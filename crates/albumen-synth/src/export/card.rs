@@ -1,6 +1,6 @@
 //! The data card: README.md with the Hugging Face hub's YAML front matter.
 
-use albumen_schema::config::ExportFormat;
+use albumen_schema::config::{ExportFormat, Layout, TrainConfig};
 use albumen_schema::{Config, ModelStatement, ModelUse, PrivacyStatement, TOOL};
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
@@ -77,6 +77,8 @@ pub(super) fn write(
             captions_from => captions_from(release),
             summaries_from => summaries_from(release),
             public_training => statement.public_training.as_ref().map(|p| sentence(&p.source)),
+            flat => config.train.layout == Layout::Flat,
+            preamble => preamble(&config.train),
             base_model => name_of(release, ModelUse::LanguageModel, &config.train.model),
             models => models(release.models),
             sampled => words::count(release.curated.len() as u64),
@@ -235,6 +237,24 @@ fn summaries_from(release: &Release<'_>) -> String {
         "{model} wrote one sentence for each album from its captions alone; where its answer broke the \
          format, the sentence was put together from the captions."
     )
+}
+
+/// What stood before every text, if anything did.
+fn preamble(train: &TrainConfig) -> Option<String> {
+    let from = match train.preamble_file() {
+        Some(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("albums that the publisher declares public (`{name}`)")
+        }
+        None if train.preamble == "builtin" => {
+            "albums made up for Albumen, the same in every release".to_owned()
+        }
+        None => return None,
+    };
+    Some(format!(
+        "In training and in sampling every text stood after a fixed preamble of {from}; their words may \
+         return here."
+    ))
 }
 
 fn pictures_from(release: &Release<'_>) -> String {

@@ -10,7 +10,7 @@ use super::{bytes, find};
 use crate::args::ModelsInspectArgs;
 use crate::failure::Outcome;
 use crate::progress::{print_json, print_text};
-use crate::stages::targets;
+use albumen_train::targets;
 
 /// Describes a model of any kind.
 pub(super) fn inspect(args: &ModelsInspectArgs) -> Outcome {

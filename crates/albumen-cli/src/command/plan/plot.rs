@@ -25,6 +25,7 @@ text { fill: var(--ink); font-size: 13px; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .total { stroke: var(--ink); stroke-width: 3; }
 .summary { stroke: var(--summary); stroke-dasharray: 7 4; }
+.album { stroke: var(--summary); stroke-dasharray: 7 4; }
 .caption { stroke: var(--caption); stroke-dasharray: 2 4; stroke-linecap: round; stroke-width: 2.6; }
 .guess { stroke: var(--soft); stroke-dasharray: 4 4; stroke-width: 1.5; }
 .asked { stroke: var(--asked); stroke-width: 1.6; stroke-dasharray: 10 4 2 4; }
@@ -69,7 +70,7 @@ pub(super) fn svg(plan: &Forecast) -> String {
     let values = all.iter().flat_map(|sweep| sweep.iter());
     let y = Axis::log_around(
         values
-            .flat_map(|p| [p.epsilon, p.epsilon_summary, p.epsilon_caption])
+            .flat_map(|p| p.alone.iter().map(|(_, e)| *e).chain([p.epsilon]))
             .chain([plan.asked_epsilon]),
     );
     let panels = [
@@ -98,16 +99,14 @@ fn legend(svg: &mut String, plan: &Forecast) {
         "total"
     };
     let mut x = 24.0;
-    for (class, words, width) in [
-        (
-            "total",
-            total,
-            if plan.tuning.is_some() { 262.0 } else { 92.0 },
-        ),
-        ("summary", "summary model alone", 186.0),
-        ("caption", "caption model alone", 182.0),
-        ("asked", "asked for", 0.0),
-    ] {
+    let width = if plan.tuning.is_some() { 262.0 } else { 92.0 };
+    let mut lines = vec![("total", total.to_owned(), width)];
+    for (class, _) in plan.models.iter() {
+        let width = if class == "summary" { 186.0 } else { 182.0 };
+        lines.push((class, format!("{class} model alone"), width));
+    }
+    lines.push(("asked", "asked for".to_owned(), 0.0));
+    for (class, words, width) in lines {
         let _ = writeln!(
             svg,
             r#"<path class="line {class}" d="M{x} 64H{}"/><text x="{}" y="68">{words}</text>"#,
@@ -118,7 +117,7 @@ fn legend(svg: &mut String, plan: &Forecast) {
     }
     let _ = writeln!(
         svg,
-        r#"<text class="note" x="{}" y="38" text-anchor="end">one number moves at a time, in both models; all else as configured</text>"#,
+        r#"<text class="note" x="{}" y="38" text-anchor="end">one number moves at a time, in all models; all else as configured</text>"#,
         3.0 * CELL.0 - 24.0
     );
 }
@@ -164,7 +163,10 @@ fn moves(svg: &mut String, plan: &Forecast, sweep: &[Sweep], y: Axis, title: &st
     let area = Area { x, y };
     let ticks: Vec<_> = y.ticks().into_iter().map(|t| (t, short(t))).collect();
     area.y_ticks(svg, &ticks);
-    let alike = sweep.iter().all(|p| p.summary == p.caption);
+    let alike = sweep.iter().all(|p| {
+        let values: Vec<f64> = p.values.iter().map(|(_, v)| *v).collect();
+        values.iter().all(|v| *v == values[0])
+    });
     let mut rows = 0;
     for (factor, name) in [
         (0.25, "× ¼"),
@@ -176,11 +178,11 @@ fn moves(svg: &mut String, plan: &Forecast, sweep: &[Sweep], y: Axis, title: &st
         let near = |p: &&Sweep| (p.factor / factor - 1.0).abs() < 0.01;
         let mut labels = vec![("", name.to_owned())];
         if let Some(p) = sweep.iter().find(near) {
+            let values = p.values.iter();
             if alike {
-                labels.push(("", short(p.summary)));
+                labels.extend(values.take(1).map(|(_, v)| ("", short(*v))));
             } else {
-                labels.push(("summary", short(p.summary)));
-                labels.push(("caption", short(p.caption)));
+                labels.extend(values.map(|(name, v)| (name, short(*v))));
             }
         }
         rows = rows.max(labels.len());
@@ -189,14 +191,21 @@ fn moves(svg: &mut String, plan: &Forecast, sweep: &[Sweep], y: Axis, title: &st
     frame(svg);
     let asked = plan.asked_epsilon;
     area.line(svg, "asked", &[(x.low, asked), (x.high, asked)]);
-    for (class, value) in [
-        ("summary", (|p| p.epsilon_summary) as fn(&Sweep) -> f64),
-        ("caption", |p| p.epsilon_caption),
-        ("total", |p| p.epsilon),
-    ] {
-        let points: Vec<_> = sweep.iter().map(|p| (p.factor, value(p))).collect();
+    for (class, _) in plan.models.iter() {
+        let of = |p: &Sweep| {
+            p.alone
+                .iter()
+                .find(|(name, _)| *name == class)
+                .map(|m| *m.1)
+        };
+        let points: Vec<_> = sweep
+            .iter()
+            .filter_map(|p| Some((p.factor, of(p)?)))
+            .collect();
         area.line(svg, class, &points);
     }
+    let total: Vec<_> = sweep.iter().map(|p| (p.factor, p.epsilon)).collect();
+    area.line(svg, "total", &total);
     let ends = (sweep.first(), sweep.last());
     let rising = matches!(ends, (Some(a), Some(b)) if a.epsilon < b.epsilon);
     area.mark(svg, "total", (1.0, plan.epsilon), rising, &up(plan.epsilon));
@@ -267,18 +276,10 @@ fn trade_off(svg: &mut String, plan: &Forecast) {
 
 /// Epsilon of each part alone, of the whole, and what was asked for.
 fn spending(svg: &mut String, plan: &Forecast) {
-    let mut bars = vec![
-        (
-            "summary model alone".to_owned(),
-            plan.models.summary.epsilon,
-            "summary",
-        ),
-        (
-            "caption model alone".to_owned(),
-            plan.models.caption.epsilon,
-            "caption",
-        ),
-    ];
+    let models = plan.models.iter();
+    let mut bars: Vec<_> = models
+        .map(|(name, model)| (format!("{name} model alone"), model.epsilon, name))
+        .collect();
     for release in &plan.releases {
         bars.push((
             format!("{} alone", escape(&release.stage)),

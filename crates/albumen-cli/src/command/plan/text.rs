@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::budget::{Forecast, Model, Sweep};
+use crate::budget::{Forecast, Model, SignalToNoise, Sweep};
 
 /// Columns of the table of sensitivities: every other factor.
 const SHOWN: [(f64, &str); 5] = [
@@ -45,8 +45,9 @@ fn budget(text: &mut String, plan: &Forecast) {
             up(m.epsilon)
         )
     };
-    *text += &row("summary model", &plan.models.summary);
-    *text += &row("caption model", &plan.models.caption);
+    for (name, model) in plan.models.iter() {
+        *text += &row(&format!("{name} model"), model);
+    }
     for release in &plan.releases {
         let event = &release.event;
         let mechanism = event.mechanism().replace('_', " ");
@@ -82,21 +83,41 @@ fn budget(text: &mut String, plan: &Forecast) {
 }
 
 fn signal(text: &mut String, plan: &Forecast) {
-    let (Some(parameters), Some(s), Some(c)) = (
-        plan.adapter_parameters,
-        plan.models.summary.signal_to_noise,
-        plan.models.caption.signal_to_noise,
-    ) else {
+    let models = plan.models.iter();
+    let known: Vec<_> = models
+        .filter_map(|(name, m)| Some((name, m.signal_to_noise?)))
+        .collect();
+    let Some(parameters) = plan.adapter_parameters.filter(|_| !known.is_empty()) else {
         return;
     };
     let _ = writeln!(
         text,
-        "a step's clipped sum against its noise, as norms over {parameters} parameters\n\
-         {:<22} {:<10} caption\n\
-         {:<22} {:<10.4} {:<10.4} all gradients in one direction: the most\n\
-         {:<22} {:<10.4} {:<10.4} gradients that have nothing in common\n",
-        "", "summary", "", s.aligned, c.aligned, "", s.unrelated, c.unrelated
+        "a step's clipped sum against its noise, as norms over {parameters} parameters"
     );
+    let line = |cells: Vec<String>, what: &str| {
+        let mut line = format!("{:<22} ", "");
+        for cell in cells {
+            let _ = write!(line, "{cell:<10} ");
+        }
+        line += what;
+        format!("{}\n", line.trim_end())
+    };
+    let each = |of: &dyn Fn(&SignalToNoise) -> f64| {
+        known.iter().map(|(_, s)| format!("{:.4}", of(s))).collect()
+    };
+    *text += &line(
+        known.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        "",
+    );
+    *text += &line(
+        each(&|s| s.aligned),
+        "all gradients in one direction: the most",
+    );
+    *text += &line(
+        each(&|s| s.unrelated),
+        "gradients that have nothing in common",
+    );
+    text.push('\n');
 }
 
 fn meaning(text: &mut String, plan: &Forecast) {

@@ -84,5 +84,5 @@ fn lengths(config: &Config, models: &Models) -> anyhow::Result<()> {
                 .transpose()?
         }
     };
-    shape.map_or(Ok(()), |shape| check_lengths(config, &shape))
+    shape.map_or(Ok(()), |shape| check_lengths(config, &shape, None))
 }
