@@ -174,7 +174,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .filter(|c| c.verdict.kept())
         .map(|c| &c.album)
         .collect();
-    let rendered = render(&kept, &illustrator, &config.render, 1, &images, &|_| ())?;
+    let rendered = render(&kept, &illustrator, &config.render, "", 1, &images, &|_| ())?;
     println!("{} albums kept, {rendered:?}", kept.len());
 
     let release = out.join("release");

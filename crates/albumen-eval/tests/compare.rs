@@ -239,7 +239,9 @@ fn frechet_follows_the_weights_of_its_texts() {
     let mut draw = |n: usize| -> Vec<usize> { (0..n).map(|_| random.random_range(0..n)).collect() };
     let weights = |drawn: &[usize]| {
         let mut weights = vec![0.0; drawn.len()];
-        drawn.iter().for_each(|&i| weights[i] += 1.0);
+        for &i in drawn {
+            weights[i] += 1.0;
+        }
         weights
     };
     let (mut errors, mut moves) = (Vec::new(), Vec::new());
