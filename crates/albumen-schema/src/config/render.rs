@@ -22,8 +22,8 @@ pub struct RenderConfig {
     pub width: u32,
     /// Height of a picture in pixels.
     pub height: u32,
-    /// Steps of the scheduler: 20 to 50, or 1 to 4 for turbo and schnell models. This and what follows
-    /// serve text-to-image models only.
+    /// Steps of the scheduler: 20 to 50, or 1 to 4 for turbo and schnell models. This and all but `model`,
+    /// `width` and `height` serve text-to-image models only.
     pub steps: usize,
     /// Scale of classifier-free guidance: 5 to 8, or 0 for turbo and schnell models. Above 1, each step
     /// takes two passes through the network.
@@ -35,8 +35,8 @@ pub struct RenderConfig {
     pub scheduler: String,
     /// Number format of the model on the device of `[compute]`: `f32`, `f16` or `bf16`.
     pub precision: RenderPrecision,
-    /// Pictures drawn together on a device other than the processor. This and the next two settings
-    /// change pictures by rounding at most, and changing them draws no picture again.
+    /// Pictures drawn together on a device other than the processor. `batch`, `attention_slice` and
+    /// `vae_slicing` change pictures by rounding at most, and changing them draws no picture again.
     pub batch: usize,
     /// How many heads of how many pictures attend at a time: 1 needs the least memory, 0 takes all at
     /// once.
