@@ -61,6 +61,15 @@ pub(crate) fn open(dir: &Path) -> Result<(Architecture, ModelConfig, Weights, Im
     Ok((architecture, model, Weights::open(dir)?, processor))
 }
 
+/// What a run is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Caption,
+    Scores,
+    /// The first token shows that it works.
+    Nothing,
+}
+
 impl Captioner {
     /// Loads the model of a directory onto a device. The processor computes in f32 whatever `dtype`
     /// says: the tensor library has no faster products there.
@@ -107,7 +116,16 @@ impl Captioner {
     /// # Errors
     /// Where the settings do not fit the model, a photo cannot be used, or the model fails.
     pub fn caption(&self, photos: &[RgbImage], settings: &CaptionSettings) -> Result<Vec<String>> {
-        let one = |photo: &RgbImage| Ok(self.run(photo, settings, false)?.caption);
+        self.caption_each(photos, settings).into_iter().collect()
+    }
+
+    /// The same, with an error of its own for each photo.
+    pub fn caption_each(
+        &self,
+        photos: &[RgbImage],
+        settings: &CaptionSettings,
+    ) -> Vec<Result<String>> {
+        let one = |photo: &RgbImage| Ok(self.run(photo, settings, Keep::Caption)?.caption);
         if self.device.is_cpu() {
             photos.par_iter().map(one).collect()
         } else {
@@ -115,20 +133,25 @@ impl Captioner {
         }
     }
 
+    /// Reads a grey photo and writes one token: whatever is wrong with the model or the settings is
+    /// found without any photo of the user's.
+    ///
+    /// # Errors
+    /// As [`Self::caption`].
+    pub fn rehearse(&self, settings: &CaptionSettings) -> Result<()> {
+        let grey = RgbImage::from_pixel(64, 64, image::Rgb([128; 3]));
+        self.run(&grey, settings, Keep::Nothing).map(drop)
+    }
+
     /// What each stage makes of a photo.
     ///
     /// # Errors
     /// As [`Self::caption`].
     pub fn stages(&self, photo: &RgbImage, settings: &CaptionSettings) -> Result<Stages> {
-        self.run(photo, settings, true)
+        self.run(photo, settings, Keep::Scores)
     }
 
-    fn run(
-        &self,
-        photo: &RgbImage,
-        settings: &CaptionSettings,
-        keep_scores: bool,
-    ) -> Result<Stages> {
+    fn run(&self, photo: &RgbImage, settings: &CaptionSettings, keep: Keep) -> Result<Stages> {
         settings.check()?;
         let model = self.model.as_ref();
         let text = settings.prompt.as_deref().unwrap_or(model.default_prompt());
@@ -150,12 +173,18 @@ impl Captioner {
         let (mut logits, mut cache) = model.read(&seen, &prompt, longest)?;
         let mut decoder = Decoder::new(settings, model.stops(), photo);
         let (mut tokens, mut scores) = (Vec::new(), Vec::new());
+        let keep_scores = keep == Keep::Scores;
+        let most = if keep == Keep::Nothing {
+            1
+        } else {
+            settings.max_tokens
+        };
         while let Some(token) = decoder.next(logits.to_vec1()?, &prompt, &tokens)? {
             if keep_scores {
                 scores.push(logits.clone());
             }
             tokens.push(token);
-            if tokens.len() == settings.max_tokens {
+            if tokens.len() == most {
                 break;
             }
             logits = model.step(token, &mut cache)?;

@@ -259,9 +259,7 @@ fn a_damaged_or_foreign_tokenizer_is_refused() {
     // One without the photo's token is found at the first photo.
     fs::write(&path, whole.replace("<image>", "<picture>")).unwrap();
     let captioner = load(dir.path()).unwrap();
-    let error = captioner
-        .caption(&[photo("dog")], &CaptionSettings::default())
-        .unwrap_err();
+    let error = captioner.rehearse(&CaptionSettings::default()).unwrap_err();
     says(
         &error,
         &[
@@ -278,6 +276,7 @@ fn settings_that_do_not_fit_are_refused() {
         let error = captioner.caption(&[photo("dog")], &settings).unwrap_err();
         assert!(matches!(error, CaptionerError::Settings { .. }), "{error}");
         says(&error, &[part]);
+        says(&captioner.rehearse(&settings).unwrap_err(), &[part]);
     };
     let base = CaptionSettings::default;
     refuse(
@@ -329,6 +328,19 @@ fn settings_that_do_not_fit_are_refused() {
         },
         "max_image_tokens",
     );
+}
+
+#[test]
+fn a_photo_that_cannot_be_used_takes_no_other_with_it() {
+    let captioner = load(&golden("llava")).unwrap();
+    let photos = [photo("dog"), image::RgbImage::new(1, 900), photo("mexico")];
+    let settings = CaptionSettings::default();
+    captioner.rehearse(&settings).unwrap();
+    let each = captioner.caption_each(&photos, &settings);
+    assert!(each[0].is_ok() && each[2].is_ok());
+    let error = each[1].as_ref().unwrap_err();
+    assert!(matches!(error, CaptionerError::Photo { .. }), "{error}");
+    assert!(captioner.caption(&photos, &settings).is_err());
 }
 
 #[test]

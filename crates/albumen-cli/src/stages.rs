@@ -1,6 +1,7 @@
 //! The stages of a run: what each reads, which part of the configuration it depends on, and what
 //! it leaves.
 
+mod captioner;
 mod evaluate;
 mod ledger;
 pub(crate) mod metrics;
@@ -330,6 +331,10 @@ impl Runner {
             }
         }
         let model = match stage {
+            // An asset is what its pin says.
+            Stage::Caption if !self.config.caption.model.starts_with("asset:") => {
+                Some(&self.config.caption.model)
+            }
             Stage::Summarize => Some(&self.config.summarize.model),
             Stage::TrainPublic
             | Stage::TrainSummary

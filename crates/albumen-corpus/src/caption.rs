@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use albumen_captioner::{CaptionSettings, Captioner, CaptionerError};
 use albumen_schema::{Album, CaptionSource, Photo, PhotoContent, format};
 use image::RgbImage;
 use rayon::prelude::*;
@@ -88,6 +89,27 @@ impl PhotoCaptioner for albumen_vision::Describer {
 
     fn source(&self) -> CaptionSource {
         CaptionSource::Tagger
+    }
+}
+
+/// A vision-language model with its settings.
+pub struct FrozenCaptioner {
+    /// The model.
+    pub captioner: Captioner,
+    /// How it writes.
+    pub settings: CaptionSettings,
+}
+
+impl PhotoCaptioner for FrozenCaptioner {
+    /// A photo that the model cannot take (one much longer than wide) gets no caption: it must not end
+    /// the run, whose outcome would then tell of it.
+    fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, CorpusError> {
+        let each = self.captioner.caption_each(images, &self.settings);
+        let of = |caption| match caption {
+            Err(CaptionerError::Photo { .. }) => Ok(String::new()),
+            other => Ok(other?),
+        };
+        each.into_iter().map(of).collect()
     }
 }
 

@@ -28,6 +28,9 @@ pub enum CorpusError {
     /// The tagger failed.
     #[error(transparent)]
     Vision(#[from] albumen_vision::VisionError),
+    /// The captioner failed.
+    #[error(transparent)]
+    Captioner(#[from] albumen_captioner::CaptionerError),
     /// The language model failed.
     #[error(transparent)]
     LanguageModel(#[from] albumen_lm::LmError),

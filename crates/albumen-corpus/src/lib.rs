@@ -14,7 +14,7 @@ mod stage;
 mod store;
 mod summarize;
 
-pub use caption::{Captioned, PhotoCaptioner, Photos};
+pub use caption::{Captioned, FrozenCaptioner, PhotoCaptioner, Photos};
 pub use contribution::{UnitTexts, group_units};
 pub use endpoint::{EndpointCaptioner, EndpointSummarizer};
 pub use error::CorpusError;

@@ -44,6 +44,14 @@ impl Device {
         self.open().map(drop)
     }
 
+    /// candle's device, for models that are its own.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn candle(self) -> Result<candle_core::Device, LmError> {
+        Ok(self.open()?.unwrap_or(candle_core::Device::Cpu))
+    }
+
     /// The candle device; `None` for the `cpu` kernels.
     fn open(self) -> Result<Option<candle_core::Device>, LmError> {
         let refuse = |reason| LmError::NoDevice {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use albumen_corpus::{
-    CorpusError, EndpointCaptioner, EndpointSummarizer, JournalPlace, LmSummarizer, PhotoCaptioner,
-    SummaryWriter, caption_stage, ingest_stage, summarize_stage,
+    CorpusError, EndpointSummarizer, JournalPlace, LmSummarizer, SummaryWriter, caption_stage,
+    ingest_stage, summarize_stage,
 };
 use albumen_endpoint::Client;
 use albumen_lm::Device;
@@ -52,24 +52,6 @@ impl Runner {
         self.forget_journal(Stage::Caption)?;
         progress.finish("");
         Ok(())
-    }
-
-    fn captioner(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
-        let settings = &self.config.caption;
-        if let Some(client) = self.client(Stage::Caption)? {
-            return Ok(Box::new(EndpointCaptioner {
-                client,
-                prompt: settings.prompt.clone(),
-                max_tokens: settings.max_tokens,
-            }));
-        }
-        let tagger = "efficientnet-lite0-57934424.pth";
-        let tagger = self.models.asset("efficientnet-lite0", tagger)?;
-        let detector = self.models.asset("nanodet", "nanodet.bin")?;
-        let detector = detector.parent().context("an asset has no folder")?;
-        Ok(Box::new(albumen_vision::Describer::load(
-            &tagger, detector,
-        )?))
     }
 
     pub(super) fn summarize(&mut self, manifest: StageManifest) -> Outcome {

@@ -3,6 +3,7 @@
 //! Unknown keys are errors that name the nearest known key. Every error carries the file, line
 //! and column it speaks of.
 
+mod caption;
 mod compute;
 mod endpoint;
 mod error;
@@ -14,6 +15,7 @@ mod stages;
 mod train;
 mod validate;
 
+pub use caption::CaptionConfig;
 pub use compute::{ComputeConfig, ComputePrecision};
 pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
@@ -22,8 +24,8 @@ pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
 pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
-    CaptionConfig, CorpusConfig, CurateConfig, ExportConfig, ExportFormat, GenerateConfig,
-    InputFormat, OwnerlessAlbums, Sampling, SummarizeConfig,
+    CorpusConfig, CurateConfig, ExportConfig, ExportFormat, GenerateConfig, InputFormat,
+    OwnerlessAlbums, Sampling, SummarizeConfig,
 };
 pub use train::{
     Layout, LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining,

@@ -64,33 +64,6 @@ fn default_max_photos() -> usize {
     12
 }
 
-/// `[caption]`: how photos get captions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CaptionConfig {
-    /// Use captions that come with the photos where there are any.
-    pub use_given: bool,
-    /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger, or a
-    /// server, `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
-    pub model: String,
-    /// What the model is asked of each photo; a default question where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt: Option<String>,
-    /// Longest caption, in tokens.
-    pub max_tokens: usize,
-}
-
-impl Default for CaptionConfig {
-    fn default() -> Self {
-        Self {
-            use_given: true,
-            model: "asset:efficientnet-lite0".to_owned(),
-            prompt: None,
-            max_tokens: 40,
-        }
-    }
-}
-
 /// `[summarize]`: how albums get summaries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

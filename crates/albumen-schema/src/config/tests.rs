@@ -93,6 +93,21 @@ fn values_out_of_range_point_at_the_value() {
             "c.toml:6:12: `render.guidance`",
         ),
         (
+            "path = \"albums\"",
+            "path = \"albums\"\n[caption]\nmodel = \"blip\"",
+            "c.toml:6:9: `caption.model` is `blip`, which names no captioner",
+        ),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[caption]\nmin_tokens = 50",
+            "c.toml:6:14: `caption.min_tokens`",
+        ),
+        (
+            "path = \"albums\"",
+            "path = \"albums\"\n[caption]\ntemperature = -1.0",
+            "c.toml:6:15: `caption.temperature`",
+        ),
+        (
             "[generate]",
             "[release]\nalbum_count_epsilon = -0.1\n[generate]",
             "c.toml:23:23: `release.album_count_epsilon`",

@@ -72,28 +72,13 @@ impl Config {
             "is 0",
             "an album has at least one photo",
         )?;
-        if !is_endpoint(&self.caption.model, "caption.model")? {
-            one_of(
-                &self.caption.model,
-                &[
-                    "asset:efficientnet-lite0",
-                    "endpoint:http://HOST:PORT/v1#MODEL",
-                ],
-                "caption.model",
-            )?;
-        }
+        self.caption.check()?;
         if !is_endpoint(&self.summarize.model, "summarize.model")? {
             language_model(&self.summarize.model, "summarize.model")?;
         }
         language_model(&self.train.model, "train.model")?;
         device(&self.compute.device)?;
         self.endpoint.check()?;
-        require(
-            (1..=512).contains(&self.caption.max_tokens),
-            "caption.max_tokens",
-            format!("is {}", self.caption.max_tokens),
-            "use 1 to 512",
-        )?;
         let memory = self.compute.memory_gib;
         require(
             memory.is_none_or(|gib| gib > 0.0 && gib.is_finite()),
@@ -386,7 +371,7 @@ fn device(name: &str) -> Result<(), Fault> {
     )
 }
 
-fn sampling(table: &str, s: &Sampling) -> Result<(), Fault> {
+pub(super) fn sampling(table: &str, s: &Sampling) -> Result<(), Fault> {
     require(
         s.temperature >= 0.0 && s.temperature.is_finite(),
         &format!("{table}.temperature"),

@@ -1,0 +1,68 @@
+//! What captions the photos: the embedded tagger, or the vision-language model or server that the
+//! configuration names.
+
+use albumen_captioner::{CaptionSettings, Captioner, DType};
+use albumen_corpus::{EndpointCaptioner, FrozenCaptioner, PhotoCaptioner};
+use albumen_models::Kind;
+use albumen_schema::config::{CaptionConfig, ComputePrecision};
+use anyhow::Context;
+
+use super::{Runner, Stage};
+use crate::models;
+
+impl Runner {
+    pub(super) fn captioner(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
+        let config = &self.config.caption;
+        if let Some(client) = self.client(Stage::Caption)? {
+            return Ok(Box::new(EndpointCaptioner {
+                client,
+                prompt: config.prompt.clone(),
+                max_tokens: config.max_tokens,
+            }));
+        }
+        let kinds = [Kind::Captioner, Kind::Tagger];
+        let found = self
+            .models
+            .find_for("caption.model", &config.model, &kinds)?;
+        if found.kind() == Some(Kind::Tagger) {
+            return self.tagger();
+        }
+        let device = models::device(&self.config.compute)?.candle()?;
+        let dtype = match self.config.compute.precision {
+            ComputePrecision::F32 => DType::F32,
+            ComputePrecision::Bf16 => DType::BF16,
+        };
+        let failed = || format!("cannot caption with the model {}", config.model);
+        let captioner = Captioner::load(found.path()?, &device, dtype).with_context(failed)?;
+        let settings = settings(config);
+        // Nothing may fail later for a reason that is not a photo's own.
+        captioner.rehearse(&settings).with_context(failed)?;
+        Ok(Box::new(FrozenCaptioner {
+            captioner,
+            settings,
+        }))
+    }
+
+    fn tagger(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
+        let tagger = "efficientnet-lite0-57934424.pth";
+        let tagger = self.models.asset("efficientnet-lite0", tagger)?;
+        let detector = self.models.asset("nanodet", "nanodet.bin")?;
+        let detector = detector.parent().context("an asset has no folder")?;
+        Ok(Box::new(albumen_vision::Describer::load(
+            &tagger, detector,
+        )?))
+    }
+}
+
+fn settings(config: &CaptionConfig) -> CaptionSettings {
+    CaptionSettings {
+        prompt: config.prompt.clone(),
+        max_tokens: config.max_tokens,
+        min_tokens: config.min_tokens,
+        temperature: config.temperature,
+        top_p: config.top_p,
+        repetition_penalty: config.repetition_penalty,
+        seed: config.seed,
+        max_image_tokens: Some(config.max_image_tokens),
+    }
+}

@@ -1,0 +1,101 @@
+//! How photos get captions.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Sampling;
+use super::validate::{Fault, is_endpoint, require, sampling};
+
+/// `[caption]`: how photos get captions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaptionConfig {
+    /// Use captions that come with the photos where there are any.
+    pub use_given: bool,
+    /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger, a
+    /// vision-language model, `path:DIRECTORY` or `hub:OWNER/NAME@REVISION` (docs/models.md), or a
+    /// server, `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
+    pub model: String,
+    /// What the model is asked of each photo, or for BLIP how a caption starts; the architecture's own
+    /// words, or a default question, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Longest caption, in tokens.
+    pub max_tokens: usize,
+    /// A caption does not end before so many tokens. This and what follows are for a vision-language
+    /// model that runs here.
+    pub min_tokens: usize,
+    /// Temperature; 0 takes the most likely token.
+    pub temperature: f32,
+    /// Where tokens are drawn: from the most likely that hold this much probability.
+    pub top_p: f32,
+    /// Divide the scores of tokens that are there already by this.
+    pub repetition_penalty: f32,
+    /// Where tokens are drawn: a photo's stream comes from this and its pixels.
+    pub seed: u64,
+    /// Models that keep a photo's shape (Qwen3-VL) get at most so many tokens of it.
+    pub max_image_tokens: usize,
+}
+
+impl Default for CaptionConfig {
+    fn default() -> Self {
+        Self {
+            use_given: true,
+            model: "asset:efficientnet-lite0".to_owned(),
+            prompt: None,
+            max_tokens: 40,
+            min_tokens: 0,
+            temperature: 0.0,
+            top_p: 1.0,
+            repetition_penalty: 1.0,
+            seed: 0,
+            max_image_tokens: 1024,
+        }
+    }
+}
+
+impl CaptionConfig {
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let rest = |scheme| {
+            let rest = self.model.strip_prefix(scheme);
+            rest.filter(|r: &&str| !r.is_empty())
+        };
+        let served = is_endpoint(&self.model, "caption.model")?;
+        require(
+            served
+                || self.model == "asset:efficientnet-lite0"
+                || rest("path:").is_some()
+                || rest("hub:").is_some_and(|r| r.contains('/')),
+            "caption.model",
+            format!("is `{}`, which names no captioner", self.model),
+            "use `asset:efficientnet-lite0`, `hub:OWNER/NAME@REVISION`, \
+             `endpoint:http://HOST:PORT/v1#MODEL`, or `path:` and a directory with config.json, \
+             safetensors, tokenizer.json and preprocessor_config.json",
+        )?;
+        require(
+            (1..=512).contains(&self.max_tokens),
+            "caption.max_tokens",
+            format!("is {}", self.max_tokens),
+            "use 1 to 512",
+        )?;
+        require(
+            self.min_tokens <= self.max_tokens,
+            "caption.min_tokens",
+            format!("is {}, more than `caption.max_tokens`", self.min_tokens),
+            "use a number up to it",
+        )?;
+        require(
+            (1..=16_384).contains(&self.max_image_tokens),
+            "caption.max_image_tokens",
+            format!("is {}", self.max_image_tokens),
+            "use 1 to 16384; 256 to 1280 are usual",
+        )?;
+        let drawn = Sampling {
+            temperature: self.temperature,
+            top_k: 0,
+            top_p: self.top_p,
+            repetition_penalty: self.repetition_penalty,
+        };
+        sampling("caption", &drawn)
+    }
+}
