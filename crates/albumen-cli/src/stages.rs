@@ -14,6 +14,8 @@ mod statistics;
 mod texts;
 mod warm_up;
 
+pub(crate) use captioner::{caption_settings, captioner_format};
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

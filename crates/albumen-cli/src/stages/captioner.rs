@@ -3,8 +3,9 @@
 
 use albumen_captioner::{CaptionSettings, Captioner, DType};
 use albumen_corpus::{EndpointCaptioner, FrozenCaptioner, PhotoCaptioner};
+use albumen_lm::Device;
 use albumen_models::Kind;
-use albumen_schema::config::{CaptionConfig, ComputePrecision};
+use albumen_schema::config::{CaptionConfig, ComputeConfig, ComputePrecision};
 use anyhow::Context;
 
 use super::{Runner, Stage};
@@ -27,14 +28,12 @@ impl Runner {
         if found.kind() == Some(Kind::Tagger) {
             return self.tagger();
         }
-        let device = models::device(&self.config.compute)?.candle()?;
-        let dtype = match self.config.compute.precision {
-            ComputePrecision::F32 => DType::F32,
-            ComputePrecision::Bf16 => DType::BF16,
-        };
+        let device = models::device(&self.config.compute)?;
+        let dtype = captioner_format(&self.config.compute, device);
+        let device = device.candle()?;
         let failed = || format!("cannot caption with the model {}", config.model);
         let captioner = Captioner::load(found.path()?, &device, dtype).with_context(failed)?;
-        let settings = settings(config);
+        let settings = caption_settings(config);
         // Nothing may fail later for a reason that is not a photo's own.
         captioner.rehearse(&settings).with_context(failed)?;
         Ok(Box::new(FrozenCaptioner {
@@ -54,7 +53,16 @@ impl Runner {
     }
 }
 
-fn settings(config: &CaptionConfig) -> CaptionSettings {
+/// The number format of a captioner on a device.
+pub(crate) fn captioner_format(compute: &ComputeConfig, device: Device) -> DType {
+    match (device, compute.precision) {
+        (Device::Cpu, _) | (_, ComputePrecision::F32) => DType::F32,
+        (_, ComputePrecision::Bf16) => DType::BF16,
+    }
+}
+
+/// How a captioner writes.
+pub(crate) fn caption_settings(config: &CaptionConfig) -> CaptionSettings {
     CaptionSettings {
         prompt: config.prompt.clone(),
         max_tokens: config.max_tokens,

@@ -27,15 +27,6 @@ pub(super) fn require(
     })
 }
 
-fn one_of(value: &str, known: &[&str], key: &str) -> Result<(), Fault> {
-    require(
-        known.contains(&value),
-        key,
-        format!("is `{value}`, which this version does not know"),
-        format!("use one of: {}", known.join(", ")),
-    )
-}
-
 impl Config {
     pub(super) fn check(&self) -> Result<(), Fault> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
