@@ -5,18 +5,18 @@
 //! the program come on top, and are not counted.
 
 mod language;
+mod pictures;
 
 use std::fmt::Write as _;
 
 use albumen_lm::Device;
-use albumen_models::{Found, Kind};
+use albumen_models::Kind;
 use albumen_schema::Config;
 use anyhow::ensure;
 use serde::Serialize;
 
 use crate::command::models::bytes;
-use crate::models::{Look, Models, device, is_text};
-use crate::stages::{caption_settings, captioner_format};
+use crate::models::{Models, device, is_text};
 
 /// One use of memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,42 +111,19 @@ pub(crate) fn needs(config: &Config, models: &Models) -> anyhow::Result<Vec<Need
         )
         .with("weights", EMBEDDER_BYTES),
     );
+    needs.extend(pictures::rendering(config, models)?);
     Ok(needs)
 }
 
 fn captioning(config: &Config, models: &Models) -> anyhow::Result<Need> {
     let look = models.look(&config.caption.model)?;
-    let need = |basis| Need::new("caption", look.name(), &Device::Cpu, basis);
-    Ok(match look.kind() {
-        Some(Kind::Tagger) => need(Some(Basis::Measured))
-            .with("models", DESCRIBER_BYTES)
-            .with("photos of 12 megapixels", PHOTOS * PHOTO_BYTES),
-        Some(Kind::Captioner) => match &look {
-            Look::There(found) => captioner(config, found)?,
-            Look::ToFetch { .. } => need(None),
-        },
-        _ => need(None),
-    })
-}
-
-/// The model with the photos that it sees at once: one on a device, one a thread on the processor.
-fn captioner(config: &Config, found: &Found) -> anyhow::Result<Need> {
-    let device = device(&config.compute)?;
-    let settings = caption_settings(&config.caption);
-    let counted = albumen_captioner::estimate(
-        found.path()?,
-        captioner_format(&config.compute, device),
-        &settings,
-    )?;
-    let at_once = match device {
-        Device::Cpu => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-        _ => 1,
-    };
-    let photos = at_once * (counted.activations_bytes + counted.cache_bytes);
-    let need = Need::new("caption", &found.name, &device, Some(Basis::Headers));
-    Ok(need
-        .with("weights", counted.weights_bytes)
-        .with("activations and caches", photos))
+    if look.kind() != Some(Kind::Tagger) {
+        return pictures::captioning(config, &look);
+    }
+    let basis = Some(Basis::Measured);
+    Ok(Need::new("caption", look.name(), &Device::Cpu, basis)
+        .with("models", DESCRIBER_BYTES)
+        .with("photos of 12 megapixels", PHOTOS * PHOTO_BYTES))
 }
 
 /// Fails where a stage on the configured device cannot fit into the memory that it is said to have.

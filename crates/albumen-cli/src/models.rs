@@ -213,7 +213,8 @@ impl Models {
             "`generate.eight_bit` needs `compute.device = \"cpu\"`\n  hint: other devices sample in \
              `compute.precision`"
         );
-        for (key, name, kinds) in named(config) {
+        // The renderer may be fetched in another variant.
+        for (key, name, kinds) in named(config).into_iter().filter(|n| n.0 != RENDERER) {
             self.find_for(key, name, kinds)?;
         }
         let model = self.find(&config.train.model)?;
@@ -262,6 +263,8 @@ pub(crate) fn is_text(corpus: &CorpusConfig) -> bool {
     }
 }
 
+const RENDERER: &str = "render.model";
+
 /// Every model that a configuration names: its key, its name, and what it may be.
 pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind])> {
     let mut named: Vec<(_, &str, &'static [Kind])> = vec![
@@ -275,6 +278,9 @@ pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind]
     if !is_text(&config.corpus) {
         let kinds = &[Kind::Captioner, Kind::Tagger];
         named.insert(0, ("caption.model", &config.caption.model, kinds));
+    }
+    if !config.render.is_illustration() {
+        named.push((RENDERER, &config.render.model, &[Kind::TextToImage]));
     }
     named
 }

@@ -65,6 +65,13 @@ fn load_options(render: &RenderConfig, device: Device) -> anyhow::Result<LoadOpt
             Device::Cuda(ordinal) => albumen_diffusion::Device::new_cuda(ordinal)?,
             Device::Metal => albumen_diffusion::Device::new_metal(0)?,
         },
+        ..options(render)
+    })
+}
+
+/// How the renderer is loaded, but for the device.
+pub(crate) fn options(render: &RenderConfig) -> LoadOptions {
+    LoadOptions {
         dtype: match render.precision {
             RenderPrecision::F32 => DType::F32,
             RenderPrecision::F16 => DType::F16,
@@ -73,5 +80,6 @@ fn load_options(render: &RenderConfig, device: Device) -> anyhow::Result<LoadOpt
         attention_slice: (render.attention_slice > 0).then_some(render.attention_slice),
         vae_slicing: render.vae_slicing,
         vae_tiling: render.vae_tiling,
-    })
+        ..LoadOptions::default()
+    }
 }

@@ -33,6 +33,7 @@ fn the_unit_has_no_default() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a case is a line or two")]
 fn values_out_of_range_point_at_the_value() {
     for (from, to, starts) in [
         (
