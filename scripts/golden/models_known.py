@@ -62,6 +62,9 @@ def pipeline(cls, repository, parts):
         index[name] = [library, type(model).__name__]
         config = model.config if isinstance(model.config, dict) else model.config.to_dict()
         files[f"{name}/config.json"] = plain(dict(config))
+        kind = type(model).__name__
+        named = {"_class_name": kind} if library == "diffusers" else {"architectures": [kind]}
+        files[f"{name}/config.json"].update(named)
     return {"repository": repository, "class": cls, "parts": counts,
             "files": {"model_index.json": index, **files}}
 
