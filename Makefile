@@ -8,7 +8,12 @@ ALBUMEN := target/release/albumen
 QUICKSTART := datasets/quickstart
 CARGO_FLAGS := --release --locked
 
-.PHONY: help demo test check bench assets build tools gen
+# What the notebooks read, and where their results go: an absolute path, or nothing for in place.
+RELEASE := runs/quickstart/release
+SWEEP := notebooks/sweep.json
+RESULTS :=
+
+.PHONY: help demo test check bench assets build tools gen notebooks check-notebooks
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,6 +41,22 @@ check: tools ## Format, lints, licences, docs, layers, generated files
 
 bench: build ## Time the accountant and the training step
 	cargo bench --workspace --locked
+
+notebooks: build .venv/notebooks ## Execute the notebooks in place, on the demo's release (RELEASE=DIR for another)
+	cd notebooks && ALBUMEN_RELEASE=$(abspath $(RELEASE)) ALBUMEN_SWEEP=$(abspath $(SWEEP)) ../.venv/bin/jupyter nbconvert \
+	  --log-level WARN --to notebook --execute --ExecutePreprocessor.record_timing=False \
+	  $(if $(RESULTS),--output-dir $(RESULTS),--inplace) *.ipynb
+
+check-notebooks: assets .venv/notebooks ## Execute the notebooks on a small release made for it, and keep nothing
+	dir=$$(mktemp -d) && trap "rm -rf $$dir" EXIT && root=$$PWD && cd $$dir && \
+	  $$root/$(ALBUMEN) dataset quickstart --out datasets/smoke --albums 60 --owners 60 && \
+	  $$root/$(ALBUMEN) run $$root/configs/smoke.toml --out run && \
+	  $(MAKE) -C $$root notebooks RELEASE=$$dir/run/release RESULTS=$$dir
+
+.venv/notebooks: notebooks/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --requirement notebooks/requirements.txt
+	touch $@
 
 assets: build ## Fetch the public models, word lists and photos that are missing
 	$(ALBUMEN) assets fetch

@@ -55,6 +55,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Compare a run's synthetic albums with the private ones. Not differentially private
     Evaluate(EvaluateArgs),
+    /// Train at several epsilons and compare the albums of each with the private ones. Not
+    /// differentially private
+    Sweep(SweepArgs),
     /// Fetch or list the public models, word lists and pictures
     Assets(AssetsArgs),
     /// List, fetch or inspect models of every kind
@@ -208,6 +211,23 @@ pub struct EvaluateArgs {
     /// Show the numbers, stamped as private. They are outside the guarantee: never share them
     #[arg(long)]
     pub show_private_metrics: bool,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `albumen sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// The configuration
+    pub config: PathBuf,
+    /// The epsilons, with commas between them; `inf` trains without privacy, and its albums stay
+    /// under private/
+    #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
+    pub epsilon: Vec<f64>,
+    /// The sweep's directory, with a run directory for each epsilon [default: runs/NAME-sweep]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,

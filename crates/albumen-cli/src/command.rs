@@ -8,6 +8,7 @@ pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod pseudo;
 pub(crate) mod run;
+pub(crate) mod sweep;
 pub(crate) mod verify;
 
 use std::path::Path;

@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Account(args) => command::account::account(args),
         Command::Verify(args) => command::verify::verify(args),
         Command::Evaluate(args) => command::evaluate::evaluate(args),
+        Command::Sweep(args) => command::sweep::sweep(args),
         Command::Assets(args) => command::assets::assets(args),
         Command::Models(args) => command::models::models(args),
         Command::Dataset(args) => command::dataset::dataset(args),

@@ -231,6 +231,40 @@ pub(crate) fn read_manifest(path: &Path) -> Option<StageManifest> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
+/// Whether `dir` was made from the same as `expected` says, and is as it was left.
+pub(crate) fn holds(dir: &Path, expected: &StageManifest) -> anyhow::Result<bool> {
+    let Some(mut found) = read_manifest(&dir.join(MANIFEST)) else {
+        return Ok(false);
+    };
+    let outputs = std::mem::take(&mut found.outputs);
+    Ok(found == *expected && hashes(dir)? == outputs)
+}
+
+/// Writes the manifest into the directory that it speaks of, with the hashes of what lies there.
+pub(crate) fn seal(dir: &Path, mut manifest: StageManifest) -> anyhow::Result<()> {
+    manifest.outputs = hashes(dir)?;
+    write_manifest(&dir.join(MANIFEST), &manifest)
+}
+
+/// Copies a finished directory, whole or not at all.
+pub(crate) fn copy_whole(source: &Path, target: &Path) -> anyhow::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let part = Part::start(target)?;
+    for entry in WalkDir::new(source).min_depth(1) {
+        let entry = entry?;
+        let copy = part.path().join(entry.path().strip_prefix(source)?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&copy)?;
+        } else {
+            fs::copy(entry.path(), &copy)
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    part.finish()
+}
+
 /// Writes a manifest.
 pub(crate) fn write_manifest(path: &Path, manifest: &StageManifest) -> anyhow::Result<()> {
     write_whole(path, &serde_json::to_vec_pretty(manifest)?)

@@ -13,6 +13,7 @@ pub(crate) mod served;
 mod statistics;
 mod texts;
 mod warm_up;
+mod without_privacy;
 
 pub(crate) use captioner::{caption_settings, captioner_format};
 

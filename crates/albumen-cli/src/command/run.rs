@@ -88,7 +88,7 @@ pub(crate) fn existing(run: &Path) -> Outcome<Runner> {
 
 /// Solves for the budget, finds the models, opens the run directory: all that can fail before
 /// private data is read.
-fn runner(config: Config, out: &Path, insecure_seed: Option<u64>) -> Outcome<Runner> {
+pub(crate) fn runner(config: Config, out: &Path, insecure_seed: Option<u64>) -> Outcome<Runner> {
     let budget = Budget::solve(&config)?;
     let models = Models::new()?;
     models.check(&config)?;

@@ -1,25 +1,26 @@
 //! The evaluation of a run: the public model's albums as the floor, and everything against the private
 //! albums.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use albumen_corpus::{group_units, load_texts};
 use albumen_dp::Sensitive;
 use albumen_eval::compare::{Evaluation, EvaluationSettings};
 use albumen_eval::internal::{
     InternalReport, SyntheticSides, evaluate_run, write_internal_report, write_metrics,
 };
+use albumen_lm::{Adapter, LoraLayout};
 use albumen_schema::config::GenerateConfig;
-use albumen_schema::{Curated, StageManifest, TOOL};
+use albumen_schema::{Curated, StageManifest, SyntheticAlbum, TOOL};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, generate};
 use albumen_synth::storage;
+use albumen_train::lora_config;
 use anyhow::{Context, ensure};
 use serde_json::json;
 
 use super::public::writers_of;
 use super::{Runner, Stage};
 use crate::progress::Progress;
-use crate::run_dir::{self, MANIFEST, Part};
+use crate::run_dir::{Part, copy_whole, holds, seal};
 
 /// Where the evaluation left its results.
 pub(crate) struct Written {
@@ -37,32 +38,34 @@ impl Runner {
         settings: &EvaluationSettings,
         embedder: &str,
     ) -> anyhow::Result<(Sensitive<Evaluation>, Written)> {
-        let summaries = self.output(Stage::Summarize).join("summaries.parquet");
         let curated = self.output(Stage::Curate).join("curated.parquet");
-        for path in [&summaries, &curated] {
-            ensure!(
-                path.exists(),
-                "{} is not there: the run has not got so far\n  hint: `albumen run CONFIG --until \
-                 curate` first",
-                path.display()
-            );
-        }
+        ensure!(
+            curated.exists(),
+            "{} is not there: the run has not got so far\n  hint: `albumen run CONFIG --until curate` \
+             first",
+            curated.display()
+        );
         let run = storage::read_curated(&curated)?;
+        self.evaluate_albums(&run, settings, embedder)
+    }
+
+    /// The same of any albums, judged by the run's filters.
+    pub(crate) fn evaluate_albums(
+        &mut self,
+        run: &[Curated],
+        settings: &EvaluationSettings,
+        embedder: &str,
+    ) -> anyhow::Result<(Sensitive<Evaluation>, Written)> {
         let floor = self.floor(settings.samples)?;
         let progress = &mut Progress::start("evaluate");
-        let captions = self.output(Stage::Caption).join("captions.parquet");
         let privacy = &self.config.privacy;
-        let units = group_units(
-            load_texts(&captions, &summaries)?,
-            privacy.unit,
-            privacy.max_albums_per_owner,
-        );
+        let units = self.units()?;
         let model = self.models.embedder(embedder)?;
         let found = evaluate_run(
             units,
             privacy.unit,
             SyntheticSides {
-                run: &run,
+                run,
                 floor: &floor,
             },
             &model,
@@ -107,7 +110,7 @@ impl Runner {
         let train = &self.config.train;
         let mut inputs = std::collections::BTreeMap::from([("model".to_owned(), model)]);
         inputs.extend(self.preamble_input(Stage::Generate)?);
-        let mut manifest = StageManifest {
+        let manifest = StageManifest {
             stage: "floor".to_owned(),
             tool: TOOL.to_owned(),
             config: json!([
@@ -121,23 +124,41 @@ impl Runner {
             outputs: std::collections::BTreeMap::new(),
         };
         let curated = target.join("curated.parquet");
-        let left = run_dir::read_manifest(&target.join(MANIFEST));
-        if let Some(mut left) = left {
-            let outputs = std::mem::take(&mut left.outputs);
-            if left == manifest && run_dir::hashes(&target)? == outputs {
-                return Ok(storage::read_curated(&curated)?);
-            }
+        if holds(&target, &manifest)? {
+            return Ok(storage::read_curated(&curated)?);
         }
-        let mut progress = Progress::start("floor");
+        let albums = self.sample("floor", None, &generate_config)?;
+        let found = self.judge(&albums)?;
+        let part = Part::start(&target)?;
+        storage::write_curated(&part.path().join("curated.parquet"), &found)?;
+        seal(part.path(), manifest)?;
+        part.finish()?;
+        Ok(found)
+    }
+
+    /// Albums of the language model with these adapters, those of the layout's models in their order;
+    /// none for the public model alone.
+    pub(super) fn sample(
+        &mut self,
+        title: &str,
+        adapters: Option<&[Vec<f32>]>,
+        config: &GenerateConfig,
+    ) -> anyhow::Result<Vec<SyntheticAlbum>> {
+        let mut progress = Progress::start(title);
         let language = self.sampled_model()?;
+        let layout = LoraLayout::new(language.lm.config(), &lora_config(&self.config.train))?;
         let models = self.trained().iter().filter_map(|stage| stage.model());
         let preambles = models
             .map(|model| self.preamble(model, &language))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let alone: Vec<Writer<'_>> = preambles
+        let writers: Vec<Writer<'_>> = preambles
             .iter()
-            .map(|preamble| Writer {
-                adapter: None,
+            .enumerate()
+            .map(|(i, preamble)| Writer {
+                adapter: adapters.map(|params| Adapter {
+                    layout: &layout,
+                    params: &params[i],
+                }),
                 preamble: preamble.as_ref(),
             })
             .collect();
@@ -145,26 +166,40 @@ impl Runner {
             &AlbumModel {
                 lm: &language.lm,
                 tokenizer: &language.tokenizer,
-                writers: writers_of(&alone)?,
+                writers: writers_of(&writers)?,
             },
-            &generate_config,
+            config,
             &mut |p| {
                 let (first, done, all) = match p {
                     GenerateProgress::Summaries(done, all) => (0.0, 0.3 * done as f64, all),
                     GenerateProgress::Captions(done, all) => (0.3, 0.7 * done as f64, all),
                 };
-                progress.set(first + done / all.max(1) as f64, "public model alone");
+                progress.set(first + done / all.max(1) as f64, "");
             },
         )?;
-        let found = self.judge(&albums)?;
-        let part = Part::start(&target)?;
-        storage::write_curated(&part.path().join("curated.parquet"), &found)?;
-        manifest.outputs = run_dir::hashes(part.path())?;
-        run_dir::write_manifest(&part.path().join(MANIFEST), &manifest)?;
-        part.finish()?;
-        let kept = found.iter().filter(|c| c.verdict.kept()).count();
-        progress.finish(&format!("kept {kept} of {}", found.len()));
-        Ok(found)
+        progress.finish(&format!("{} albums", albums.len()));
+        Ok(albums)
+    }
+
+    /// Takes over what another run of the same albums has made, where this one has not: the albums,
+    /// captions and summaries, the public training and the floor. A stage whose settings differ is
+    /// made anew all the same.
+    pub(crate) fn adopt(&self, other: &Path) -> anyhow::Result<()> {
+        let stages = [
+            Stage::Ingest,
+            Stage::Caption,
+            Stage::Summarize,
+            Stage::TrainPublic,
+        ];
+        let floor = self.dir.synthetic().join("floor");
+        let shared = stages.map(|stage| self.output(stage)).into_iter();
+        for target in shared.chain([floor]) {
+            let source = other.join(target.strip_prefix(self.dir.root())?);
+            if source.is_dir() && !target.exists() {
+                copy_whole(&source, &target)?;
+            }
+        }
+        Ok(())
     }
 }
 

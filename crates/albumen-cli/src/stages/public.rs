@@ -245,7 +245,7 @@ impl Runner {
         Ok(())
     }
 
-    fn curated(&self) -> anyhow::Result<Vec<Curated>> {
+    pub(crate) fn curated(&self) -> anyhow::Result<Vec<Curated>> {
         let path = self.output(Stage::Curate).join("curated.parquet");
         Ok(storage::read_curated(&path)?)
     }

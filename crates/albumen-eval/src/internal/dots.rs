@@ -99,11 +99,7 @@ pub(super) fn plot(measured: &[Measured], measure: Measure) -> Option<DotPlot> {
     let label = parts.collect::<Vec<_>>().join("; ");
     Some(DotPlot {
         title: measure.title(),
-        better: match measure.better() {
-            Better::Higher => "higher is closer to the real albums",
-            Better::Lower => "lower is closer to the real albums",
-            Better::LikeHeldOut => "best like other real albums; beyond them is copying",
-        },
+        better: better_words(measure),
         label: format!(
             "{}: {label}; real against real: {ceiling_words}",
             measure.title()
@@ -116,6 +112,15 @@ pub(super) fn plot(measured: &[Measured], measure: Measure) -> Option<DotPlot> {
         height: round(base + 20.0),
         rows,
     })
+}
+
+/// Which way is better, for people.
+pub(super) fn better_words(measure: Measure) -> &'static str {
+    match measure.better() {
+        Better::Higher => "higher is closer to the real albums",
+        Better::Lower => "lower is closer to the real albums",
+        Better::LikeHeldOut => "best like other real albums; beyond them is copying",
+    }
 }
 
 /// The plots of a kind, in the order of the page.

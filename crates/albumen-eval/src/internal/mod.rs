@@ -3,8 +3,10 @@
 //! Nothing here is differentially private: the evaluation stays sealed until it is written, stamped, to
 //! files that only their owner may read.
 
+mod curves;
 mod dots;
 mod page;
+mod sweep;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -20,6 +22,7 @@ use crate::compare::{Evaluation, EvaluationSettings, Role, STAMP, TextAlbum, eva
 use crate::error::{Result, io_error};
 
 pub use page::{InternalReport, render_internal_report};
+pub use sweep::{ChoiceCost, Sweep, SweepPoint, render_sweep, write_sweep};
 
 /// The synthetic sides of an evaluation: each with every verdict, so that all albums and the kept ones
 /// are both measured.

@@ -14,11 +14,11 @@ use crate::compare::{Evaluation, Kind, KindEvaluation, Measure, Pair, Role, STAM
 use crate::error::Result;
 
 const TEMPLATE: &str = include_str!("page.html.j2");
-const STYLE: &str = concat!(
+pub(super) const STYLE: &str = concat!(
     include_str!("../report/style.css"),
     include_str!("page.css")
 );
-const SCRIPT: &str = include_str!("page.js");
+pub(super) const SCRIPT: &str = include_str!("page.js");
 
 /// Topics that are shown; the rest are few texts each.
 const TOPICS: usize = 20;
@@ -91,7 +91,6 @@ pub fn render_internal_report(
 ) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     let albums = |wanted: Role| {
         let found = evaluation.albums.iter().find(|(role, _)| *role == wanted);
         words::count(found.map_or(0, |(_, n)| *n) as u64)
@@ -107,7 +106,7 @@ pub fn render_internal_report(
             embedder => report.embedder,
             unit => report.unit,
             settings => Value::from(Serde(evaluation.settings)),
-            script_hash => Value::from_safe_string(hash),
+            script_hash => Value::from_safe_string(script_hash()),
             style => Value::from_safe_string(STYLE.to_owned()),
             script => Value::from_safe_string(SCRIPT.to_owned()),
             reference => words::count(evaluation.reference_albums as u64),
@@ -125,6 +124,11 @@ pub fn render_internal_report(
             tool => TOOL,
         },
     )?)
+}
+
+/// What the content security policy allows to run.
+pub(super) fn script_hash() -> String {
+    STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()))
 }
 
 /// The kept albums, or all of them where none was kept.
