@@ -36,7 +36,14 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
     let dir = work.path();
     let corpus = fs::read_to_string(dir.join("albums.jsonl")).unwrap();
     fs::write(dir.join("albums.jsonl"), corpus.replace("dog", CANARY)).unwrap();
-    let arguments = ["sweep", "tiny.toml", "--epsilon", "inf,4,9", "--out", "swept"];
+    let arguments = [
+        "sweep",
+        "tiny.toml",
+        "--epsilon",
+        "inf,4,9",
+        "--out",
+        "swept",
+    ];
     let output = albumen(dir).args(arguments).arg("--json").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
@@ -50,8 +57,17 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
         events.extend(history.entries().iter().map(|e| e.event.clone()));
     }
     let without = swept.join("epsilon-inf");
-    assert!(without.join("private/without-privacy/curated.parquet").is_file());
-    for released in ["ledger.jsonl", "models/summary", "synthetic/generate", "release"] {
+    assert!(
+        without
+            .join("private/without-privacy/curated.parquet")
+            .is_file()
+    );
+    for released in [
+        "ledger.jsonl",
+        "models/summary",
+        "synthetic/generate",
+        "release",
+    ] {
         assert!(!without.join(released).exists(), "{released}");
     }
 
