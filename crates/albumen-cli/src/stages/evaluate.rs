@@ -64,10 +64,7 @@ impl Runner {
         let found = evaluate_run(
             units,
             privacy.unit,
-            SyntheticSides {
-                run,
-                floor: &floor,
-            },
+            SyntheticSides { run, floor: &floor },
             &model,
             settings,
             &mut |share| progress.set(share, ""),

@@ -10,7 +10,7 @@ use albumen_train::{Model, StepProgress, WarmUp, lora_config, optimizer, warm_up
 use serde_json::json;
 
 use super::private::engine;
-use super::{Runner, Stage};
+use super::Runner;
 use crate::progress::Progress;
 use crate::run_dir::{Part, holds, seal};
 
