@@ -125,6 +125,10 @@ fn private_difference(before: &Config, now: &Config) -> Option<&'static str> {
         ("[endpoint]", asked(before) != asked(now)),
         ("[privacy]", before.privacy != now.privacy),
         ("[release]", before.release != now.release),
+        (
+            "[topics]",
+            now.release.topic_histogram_epsilon > 0.0 && before.topics != now.topics,
+        ),
         ("[train]", before.train != now.train),
     ]
     .into_iter()

@@ -2,6 +2,7 @@
 //! it leaves.
 
 mod captioner;
+mod curate;
 mod evaluate;
 mod ledger;
 pub(crate) mod metrics;
@@ -12,6 +13,7 @@ pub(crate) mod renderer;
 pub(crate) mod served;
 mod statistics;
 mod texts;
+mod topics;
 mod warm_up;
 mod without_privacy;
 
@@ -40,6 +42,8 @@ pub enum Stage {
     Caption,
     /// Summarise every album.
     Summarize,
+    /// Sort the public model's own sentences into topics, where something asks for them.
+    Topics,
     /// Publish noisy statistics of the private albums, where [release] asks for them.
     Statistics,
     /// Train both models on public albums, where [train.public] names them.
@@ -68,6 +72,7 @@ impl Stage {
         Self::Ingest,
         Self::Caption,
         Self::Summarize,
+        Self::Topics,
         Self::Statistics,
         Self::TrainPublic,
         Self::TrainSummary,
@@ -106,6 +111,7 @@ impl Stage {
             Self::Ingest => "ingest",
             Self::Caption => "caption",
             Self::Summarize => "summarize",
+            Self::Topics => "topics",
             Self::Statistics => "statistics",
             Self::TrainPublic => "train-public",
             Self::TrainSummary => "train-summary",
@@ -164,6 +170,7 @@ impl Runner {
     /// Whether the configuration does without the stage.
     fn is_left_out(&self, stage: Stage) -> bool {
         match stage {
+            Stage::Topics => !self.config.wants_topics(),
             Stage::Statistics => self.config.release.wanted().is_empty(),
             Stage::TrainPublic => self.config.train.public.is_none(),
             Stage::TrainSummary | Stage::TrainCaption => self.is_flat(),
@@ -189,6 +196,7 @@ impl Runner {
             Stage::Ingest => self.ingest(manifest),
             Stage::Caption => self.caption(manifest),
             Stage::Summarize => self.summarize(manifest),
+            Stage::Topics => self.make_topics(manifest),
             Stage::Statistics => self.statistics(manifest),
             Stage::TrainPublic => self.train_public(manifest),
             Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
@@ -208,6 +216,7 @@ impl Runner {
             Stage::Ingest | Stage::Caption | Stage::Summarize => {
                 self.dir.private().join(stage.name())
             }
+            Stage::Topics => self.dir.model("topics"),
             Stage::Statistics => self.dir.statistics(),
             Stage::TrainPublic => self.dir.model("public"),
             Stage::TrainSummary => self.dir.model("summary"),
@@ -255,13 +264,14 @@ impl Runner {
                     limits
                 ])
             }
+            Stage::Topics => json!(c.topics),
             Stage::Statistics => json!([c.privacy, c.release]),
             // The noise is solved from these; the ledger holds what was really used.
             Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
                 json!([c.privacy, c.release, c.train, limits])
             }
             Stage::Generate => json!(c.generate),
-            Stage::Curate => json!(c.curate),
+            Stage::Curate => json!([c.curate, c.generate.candidates]),
             Stage::Render => {
                 json!([
                     c.render.drawn(),
@@ -306,12 +316,15 @@ impl Runner {
             Ok(())
         };
         match stage {
-            Stage::Ingest | Stage::TrainPublic | Stage::Report => {}
+            Stage::Ingest | Stage::Topics | Stage::TrainPublic | Stage::Report => {}
             Stage::Caption => outputs_of(Stage::Ingest)?,
             Stage::Summarize => outputs_of(Stage::Caption)?,
             Stage::Statistics => {
                 outputs_of(Stage::Caption)?;
                 outputs_of(Stage::Summarize)?;
+                if self.config.release.topic_histogram_epsilon > 0.0 {
+                    outputs_of(Stage::Topics)?;
+                }
             }
             Stage::TrainSummary | Stage::TrainCaption | Stage::TrainAlbum => {
                 outputs_of(Stage::Caption)?;
@@ -325,7 +338,13 @@ impl Runner {
                     outputs_of(*stage)?;
                 }
             }
-            Stage::Curate => outputs_of(Stage::Generate)?,
+            Stage::Curate => {
+                outputs_of(Stage::Generate)?;
+                if self.config.wants_topics() {
+                    outputs_of(Stage::Topics)?;
+                    outputs_of(Stage::Statistics)?;
+                }
+            }
             Stage::Render => outputs_of(Stage::Curate)?,
             Stage::Export => {
                 outputs_of(Stage::Curate)?;
@@ -339,11 +358,13 @@ impl Runner {
                 Some(&self.config.caption.model)
             }
             Stage::Summarize => Some(&self.config.summarize.model),
-            Stage::TrainPublic
+            Stage::Topics
+            | Stage::TrainPublic
             | Stage::TrainSummary
             | Stage::TrainCaption
             | Stage::TrainAlbum
             | Stage::Generate => Some(&self.config.train.model),
+            Stage::Curate if self.config.curate.grade => Some(&self.config.train.model),
             _ => None,
         };
         if let Some(name) = model {

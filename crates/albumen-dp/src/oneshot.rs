@@ -85,7 +85,14 @@ impl OneShot {
             reason = "the counts go into the Laplace mechanism only"
         )]
         let units = items.expose();
-        let mut counts = vec![0_i64; categories.len()];
+        let counts = self.bounded_counts(categories.len(), units);
+        self.noisy(categories.to_vec(), &counts)
+    }
+
+    /// The histogram before noise: the first `max_per_unit` items of each unit, so that adding or
+    /// removing a unit moves it by at most `max_per_unit` in L1.
+    fn bounded_counts(&self, categories: usize, units: &[Vec<usize>]) -> Vec<i64> {
+        let mut counts = vec![0_i64; categories];
         for unit in units {
             for &category in unit.iter().take(self.max_per_unit as usize) {
                 if let Some(count) = counts.get_mut(category) {
@@ -93,7 +100,7 @@ impl OneShot {
                 }
             }
         }
-        self.noisy(categories.to_vec(), &counts)
+        counts
     }
 
     /// What a count, or a histogram of this many categories, will charge: known before any data is
@@ -282,6 +289,65 @@ mod tests {
         let found = released.peek();
         assert_eq!(found.counts, [1, 2, 0]);
         assert_eq!((&found.categories[..], found.max_per_unit), (&names[..], 2));
+    }
+
+    /// The noise is calibrated to `max_per_unit`; were the counts bounded more loosely than that, or
+    /// the bound stated larger than it is, one of the two halves would fail.
+    #[test]
+    fn one_unit_moves_a_histogram_by_the_stated_bound_and_no_more() {
+        let mut state = 1_u64;
+        let mut draw = |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % n
+        };
+        for bound in 1..=4_u32 {
+            let settings = one_shot(1.0, bound);
+            let mut largest = 0;
+            for _ in 0..300 {
+                // Category 5 of 5 is none: such an item counts in no bin.
+                let mut units: Vec<Vec<usize>> = (0..=draw(6))
+                    .map(|_| (0..draw(8)).map(|_| draw(6) as usize).collect())
+                    .collect();
+                let with = settings.bounded_counts(5, &units);
+                units.remove(draw(units.len() as u64) as usize);
+                let without = settings.bounded_counts(5, &units);
+                let pairs = with.iter().zip(&without);
+                let moved: u64 = pairs.map(|(a, b)| a.abs_diff(*b)).sum();
+                assert!(moved <= u64::from(bound), "{with:?} {without:?}");
+                largest = largest.max(moved);
+            }
+            assert_eq!(largest, u64::from(bound));
+        }
+    }
+
+    /// Discrete Laplace noise of scale bound / epsilon on every bin; the neighbouring bounds' noise is
+    /// told apart.
+    #[test]
+    fn a_histograms_noise_is_that_of_its_bound() {
+        let names: Vec<String> = (0..500).map(|i| format!("topic {i}")).collect();
+        let nobody = Sensitive::new(Vec::new());
+        let variance_at = |bound: f64| {
+            let p = (-1.0 / bound).exp();
+            2.0 * p / (1.0 - p).powi(2)
+        };
+        for bound in 1..=3_u32 {
+            let settings = one_shot(1.0, bound);
+            let mut squares = 0.0;
+            for _ in 0..40 {
+                let released = settings.histogram(&names, &nobody).unwrap();
+                squares += (released.peek().counts.iter())
+                    .map(|&n| (n * n) as f64)
+                    .sum::<f64>();
+            }
+            // 20,000 draws: the standard error of the variance is sqrt(5 / 20000) = 1.6% of it.
+            let variance = squares / 20_000.0;
+            let ratio = |bound: u32| variance / variance_at(f64::from(bound));
+            assert!((ratio(bound) - 1.0).abs() < 0.08, "{bound} {variance}");
+            assert!(ratio(bound + 1) < 0.7);
+            assert!(bound == 1 || ratio(bound - 1) > 1.4);
+        }
     }
 
     #[test]

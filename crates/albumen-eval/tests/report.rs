@@ -26,11 +26,7 @@ fn curated(index: u64, reason: Reason, summary: &str, captions: &[&str]) -> Cura
             raw_summary: String::new(),
             truncated: false,
         },
-        verdict: Verdict {
-            reason,
-            detail: "as the test wants it".to_owned(),
-            coherence: None,
-        },
+        verdict: Verdict::new(reason, "as the test wants it"),
     }
 }
 

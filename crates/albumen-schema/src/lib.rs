@@ -20,4 +20,4 @@ pub use manifest::{
     StageManifest, TOOL, TuningStatement,
 };
 pub use statistic::{NoisyCounts, Statistic};
-pub use synthetic::{Curated, Reason, SyntheticAlbum, Verdict};
+pub use synthetic::{Curated, Reason, Scores, SyntheticAlbum, Verdict};

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 pub const ALBUM_COUNT: &str = "album-count";
 /// The ledger's stage of the noisy histogram of album sizes.
 pub const ALBUM_SIZES: &str = "album-sizes";
+/// The ledger's stage of the noisy histogram of the albums' topics.
+pub const TOPIC_HISTOGRAM: &str = "topic-histogram";
+
+/// Every statistic that a run can release, by its stage, in the order in which they run.
+pub const STATISTICS: [&str; 3] = [ALBUM_COUNT, ALBUM_SIZES, TOPIC_HISTOGRAM];
 
 /// Noisy counts as a mechanism gave them, with the public words that they are read with.
 ///

@@ -25,6 +25,27 @@ pub enum SynthError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A language code that no language has.
+    #[error(
+        "`{0}` is no language that can be told from others; use ISO 639-3 codes such as eng, deu, fra in `curate.languages`"
+    )]
+    Language(String),
+    /// The public topics could not be made, or a file does not hold them.
+    #[error("no public topics: {0}")]
+    Topics(#[from] albumen_topics::TopicsError),
+    /// The public model could not be read out.
+    #[error("the public language model failed: {0}")]
+    LanguageModel(#[source] Box<albumen_lm::LmError>),
+    /// A released histogram is of other topics than the run's.
+    #[error(
+        "the released topic histogram is of {released} other topics than the run's {topics}; put the topics of that run back, or start a new run"
+    )]
+    OtherTopics {
+        /// Categories of the histogram.
+        released: usize,
+        /// Topics of the run.
+        topics: usize,
+    },
     /// A Parquet file is not the table that it should be.
     #[error("{} is not the table it should be: {reason}; run the stage that makes it again with `--force`", path.display())]
     Table {
@@ -141,6 +162,12 @@ pub enum SynthError {
     /// Sentence embeddings failed, or have the wrong number of rows.
     #[error("cannot embed the texts for the coherence filter: {0}")]
     Embedding(String),
+}
+
+impl From<albumen_lm::LmError> for SynthError {
+    fn from(error: albumen_lm::LmError) -> Self {
+        Self::LanguageModel(Box::new(error))
+    }
 }
 
 /// The crate's result.

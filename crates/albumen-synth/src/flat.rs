@@ -7,10 +7,10 @@ use albumen_schema::config::GenerateConfig;
 use albumen_schema::{SyntheticAlbum, format};
 
 use crate::generate::{
-    AlbumModel, GenerateProgress, Writer, draw_sizes, empty_album, options, stream,
+    AlbumModel, GenerateProgress, Writer, draw_sizes, empty_album, options, sampled, stream,
 };
 
-/// Samples `config.albums` albums, in the order of their index; see
+/// Samples every candidate of `config.albums` places, in the order of their index; see
 /// [`generate`](crate::generate::generate). Texts are drawn as `config.caption` has it. An album that
 /// is not of the format is sampled again, up to `config.tries` times, and kept as it is after that.
 pub(crate) fn generate(
@@ -19,7 +19,7 @@ pub(crate) fn generate(
     config: &GenerateConfig,
     progress: &mut dyn FnMut(GenerateProgress),
 ) -> Result<Vec<SyntheticAlbum>, LmError> {
-    let mut albums: Vec<SyntheticAlbum> = (0..config.albums).map(empty_album).collect();
+    let mut albums: Vec<SyntheticAlbum> = (0..sampled(config)).map(empty_album).collect();
     let sizes = draw_sizes(model, writer, config, &albums)?;
     let total = albums.len();
     for attempt in 1..=config.tries {

@@ -63,7 +63,8 @@ pub enum GenerateProgress {
     Captions(usize, usize),
 }
 
-/// Samples `config.albums` albums, in the order of their index.
+/// Samples `config.candidates` candidates for each of `config.albums` places, in the order of their
+/// index, which is place x candidates + candidate.
 ///
 /// An album's number of photos is drawn from the summary model's own distribution over the heads
 /// ` {n} photos:`, n up to `config.max_photos`; then the summary proper, then the captions. A text
@@ -82,11 +83,16 @@ pub fn generate(
         Writers::Hierarchical { summary, caption } => (summary, caption),
         Writers::Flat(writer) => return flat::generate(model, writer, config, progress),
     };
-    let mut albums: Vec<SyntheticAlbum> = (0..config.albums).map(empty_album).collect();
+    let mut albums: Vec<SyntheticAlbum> = (0..sampled(config)).map(empty_album).collect();
     let sizes = draw_sizes(model, summary, config, &albums)?;
     write_summaries(model, summary, config, &sizes, &mut albums, progress)?;
     write_captions(model, caption, config, &mut albums, progress)?;
     Ok(albums)
+}
+
+/// How many albums are sampled: every candidate of every place.
+pub(crate) fn sampled(config: &GenerateConfig) -> u64 {
+    config.albums.saturating_mul(u64::from(config.candidates))
 }
 
 pub(crate) fn empty_album(index: u64) -> SyntheticAlbum {

@@ -18,6 +18,7 @@ pub mod statistics;
 pub mod storage;
 pub mod style;
 mod table;
+pub mod topics;
 pub mod verify;
 
 pub use error::{Result, SynthError};

@@ -6,15 +6,12 @@ use std::path::Path;
 
 use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History};
-use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
+use albumen_schema::statistic::STATISTICS;
 use albumen_schema::{NoisyCounts, PrivacyStatement, Statistic, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, SynthError, io_error};
 use crate::export::{PRIVACY_FILE, STATISTICS_FILE};
-
-/// The statistics that a ledger can pay for, by stage.
-const STAGES: [&str; 2] = [ALBUM_COUNT, ALBUM_SIZES];
 
 /// `statistics.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +45,10 @@ pub fn read(dir: &Path, ledger: &History) -> Result<Vec<Statistic>> {
 /// The stages of statistics that the ledger holds, in order.
 fn paid(ledger: &History) -> Vec<&'static str> {
     let held: BTreeSet<&str> = ledger.entries().iter().map(|e| e.stage.as_str()).collect();
-    STAGES.into_iter().filter(|s| held.contains(s)).collect()
+    STATISTICS
+        .into_iter()
+        .filter(|s| held.contains(s))
+        .collect()
 }
 
 /// The counts with what the ledger says of them; none where it did not pay for exactly these.

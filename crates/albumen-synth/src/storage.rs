@@ -10,15 +10,20 @@
 //! | `truncated` | bool | whether a text ran into its token limit |
 //! | `reason` | string | `curated.parquet` only: [`Reason::name`] |
 //! | `detail` | string | `curated.parquet` only: what was seen |
-//! | `coherence` | float32, nullable | `curated.parquet` only |
+//! | `also` | list of string | `curated.parquet` only: other filters of the text that it failed |
+//! | `coherence`, `sameness`, `score` | float32, nullable | `curated.parquet` only: [`Scores`] |
+//! | `grade` | uint8, nullable | `curated.parquet` only |
+//! | `grade_reason`, `topic` | string, nullable | `curated.parquet` only |
 //!
-//! Only `coherence` may be null. Snappy-compressed, in the order sampled.
+//! A score is null where it was not measured. Snappy-compressed, in the order sampled.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use albumen_schema::{Curated, Reason, SyntheticAlbum, Verdict};
-use arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, UInt64Array};
+use albumen_schema::{Curated, Reason, Scores, SyntheticAlbum, Verdict};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Float32Array, StringArray, UInt8Array, UInt64Array,
+};
 
 use crate::error::Result;
 use crate::table::{self, Columns};
@@ -62,24 +67,9 @@ pub fn read_sampled(path: &Path) -> Result<Vec<SyntheticAlbum>> {
 pub fn write_curated(path: &Path, curated: &[Curated]) -> Result<()> {
     let batch = |curated: &[Curated]| {
         let mut columns = album_columns(&curated.iter().map(|c| &c.album).collect::<Vec<_>>());
-        let verdicts = || curated.iter().map(|c| &c.verdict);
-        columns.extend([
-            (
-                "reason",
-                table::strings(verdicts().map(|v| v.reason.name())),
-                false,
-            ),
-            (
-                "detail",
-                table::strings(verdicts().map(|v| v.detail.as_str())),
-                false,
-            ),
-            (
-                "coherence",
-                Arc::new(verdicts().map(|v| v.coherence).collect::<Float32Array>()) as ArrayRef,
-                true,
-            ),
-        ]);
+        columns.extend(verdict_columns(
+            &curated.iter().map(|c| &c.verdict).collect::<Vec<_>>(),
+        ));
         table::batch(path, columns)
     };
     table::write(
@@ -98,24 +88,13 @@ pub fn read_curated(path: &Path) -> Result<Vec<Curated>> {
     for batch in table::read(path)? {
         let batch = batch?;
         let columns = Columns::new(path, &batch);
-        let reasons = columns.strings("reason")?;
-        let details = columns.strings("detail")?;
-        let coherence = columns.get::<Float32Array>("coherence", "float32")?;
-        for (i, album) in albums_of(&columns)?.into_iter().enumerate() {
-            let name = reasons.value(i);
-            let reason = Reason::ALL
-                .into_iter()
-                .find(|reason| reason.name() == name)
-                .ok_or_else(|| columns.invalid(&format!("unknown reason `{name}`")))?;
-            curated.push(Curated {
-                album,
-                verdict: Verdict {
-                    reason,
-                    detail: details.value(i).to_owned(),
-                    coherence: coherence.is_valid(i).then(|| coherence.value(i)),
-                },
-            });
-        }
+        let verdicts = verdicts_of(&columns)?;
+        let albums = albums_of(&columns)?.into_iter();
+        curated.extend(
+            albums
+                .zip(verdicts)
+                .map(|(album, verdict)| Curated { album, verdict }),
+        );
     }
     Ok(curated)
 }
@@ -150,6 +129,78 @@ fn album_columns(albums: &[&SyntheticAlbum]) -> Vec<table::Column> {
             false,
         ),
     ]
+}
+
+fn verdict_columns(verdicts: &[&Verdict]) -> Vec<table::Column> {
+    let each = || verdicts.iter();
+    let floats = |of: fn(&Verdict) -> Option<f32>| -> ArrayRef {
+        Arc::new(each().map(|v| of(v)).collect::<Float32Array>())
+    };
+    let texts = |of: fn(&Verdict) -> &Option<String>| -> ArrayRef {
+        let texts = each().map(|v| of(v).as_deref());
+        Arc::new(texts.collect::<StringArray>())
+    };
+    let also: Vec<Vec<String>> = each()
+        .map(|v| v.also.iter().map(|r| r.name().to_owned()).collect())
+        .collect();
+    let grades = each().map(|v| v.scores.grade).collect::<UInt8Array>();
+    vec![
+        (
+            "reason",
+            table::strings(each().map(|v| v.reason.name())),
+            false,
+        ),
+        (
+            "detail",
+            table::strings(each().map(|v| v.detail.as_str())),
+            false,
+        ),
+        (
+            "also",
+            table::string_lists(also.iter().map(Vec::as_slice)),
+            false,
+        ),
+        ("coherence", floats(|v| v.coherence), true),
+        ("sameness", floats(|v| v.scores.sameness), true),
+        ("score", floats(|v| v.scores.score), true),
+        ("grade", Arc::new(grades), true),
+        ("grade_reason", texts(|v| &v.scores.grade_reason), true),
+        ("topic", texts(|v| &v.scores.topic), true),
+    ]
+}
+
+fn verdicts_of(columns: &Columns<'_>) -> Result<Vec<Verdict>> {
+    let known = |name: &str| {
+        Reason::from_name(name).ok_or_else(|| columns.invalid(&format!("unknown reason `{name}`")))
+    };
+    let reasons = columns.strings("reason")?;
+    let details = columns.strings("detail")?;
+    let also = columns.string_lists("also")?;
+    let floats = |name| columns.get::<Float32Array>(name, "float32");
+    let [coherence, sameness, score] =
+        [floats("coherence")?, floats("sameness")?, floats("score")?];
+    let grades = columns.get::<UInt8Array>("grade", "uint8")?;
+    let [grade_reasons, topics] = [columns.strings("grade_reason")?, columns.strings("topic")?];
+    let float = |array: &Float32Array, i| array.is_valid(i).then(|| array.value(i));
+    let text = |array: &StringArray, i| array.is_valid(i).then(|| array.value(i).to_owned());
+    also.iter()
+        .enumerate()
+        .map(|(i, also)| {
+            Ok(Verdict {
+                reason: known(reasons.value(i))?,
+                detail: details.value(i).to_owned(),
+                coherence: float(coherence, i),
+                also: also.iter().map(|n| known(n)).collect::<Result<_>>()?,
+                scores: Scores {
+                    sameness: float(sameness, i),
+                    score: float(score, i),
+                    grade: grades.is_valid(i).then(|| grades.value(i)),
+                    grade_reason: text(grade_reasons, i),
+                    topic: text(topics, i),
+                },
+            })
+        })
+        .collect()
 }
 
 fn albums_of(columns: &Columns<'_>) -> Result<Vec<SyntheticAlbum>> {
@@ -204,9 +255,19 @@ mod tests {
     fn curated() -> Vec<Curated> {
         let reasons = [Reason::Passed, Reason::Length, Reason::Incoherent];
         let verdict = |reason: Reason| Verdict {
-            reason,
-            detail: reason.name().to_owned(),
             coherence: (reason != Reason::Length).then_some(0.25),
+            also: vec![Reason::WordList; usize::from(reason == Reason::Length)],
+            scores: match reason {
+                Reason::Passed => Scores {
+                    sameness: Some(0.5),
+                    score: Some(0.75),
+                    grade: Some(4),
+                    grade_reason: Some("all fits".to_owned()),
+                    topic: Some("dog, cat".to_owned()),
+                },
+                _ => Scores::default(),
+            },
+            ..Verdict::new(reason, reason.name())
         };
         let pairs = albums().into_iter().zip(reasons);
         pairs

@@ -169,13 +169,14 @@ fn statistics_are_in_file_statement_and_card_with_their_noise() {
     assert_eq!(json["unit"], "owner");
     assert_eq!(statement.statistics[1].counts, [0, 812, 371]);
     assert_eq!(statement.statistics[1].released.counts, [-7, 812, 371]);
-    // All of it is charged: one Gaussian and two pure mechanisms.
+    // All of it is charged: one Gaussian and three pure mechanisms.
     let events = [
         Event::Gaussian {
             noise_multiplier: 2.0,
         },
         Event::PureDp { epsilon: 0.1 },
         Event::PureDp { epsilon: 0.2 },
+        Event::PureDp { epsilon: 0.1 },
     ];
     assert_eq!(statement.epsilon, account(&events, 1e-5).unwrap().epsilon);
 
@@ -184,9 +185,10 @@ fn statistics_are_in_file_statement_and_card_with_their_noise() {
         .split_once("### Numbers about the private albums")
         .unwrap();
     insta::assert_snapshot!(section.split("### ").next().unwrap());
+    assert!(card.contains("their topics follow the numbers"));
     let without = tempfile::tempdir().unwrap();
     let card = text(&make_release(without.path()).join("README.md"));
-    assert!(!card.contains("statistics.json"));
+    assert!(!card.contains("statistics.json") && !card.contains("their topics"));
 }
 
 #[test]

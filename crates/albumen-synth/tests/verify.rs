@@ -127,7 +127,7 @@ fn forge_statistics(out: &Path, edit: Edit) -> Vec<String> {
 
 #[test]
 fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
-    let cases: [(&str, Edit); 7] = [
+    let cases: [(&str, Edit); 9] = [
         ("album-count is not what the ledger paid for", |s| {
             s[0]["released"]["counts"][0] = json!(9999);
         }),
@@ -146,7 +146,13 @@ fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
         ("album-count do not follow", |s| {
             s[0]["epsilon"] = json!(0.01);
         }),
-        ("does not hold album-sizes once", |s| {
+        ("topic-histogram is not what the ledger paid for", |s| {
+            s[2]["released"]["categories"][0] = json!("beach, sea");
+        }),
+        ("topic-histogram do not follow", |s| {
+            s[2]["counts"][1] = json!(12);
+        }),
+        ("does not hold topic-histogram once", |s| {
             s.as_array_mut().unwrap().pop();
         }),
     ];
@@ -165,7 +171,7 @@ fn statistics_that_the_ledger_did_not_pay_for_are_refused() {
     std::fs::remove_file(out.join("statistics.json")).unwrap();
     forge(&out, "/statistics", &json!([]));
     let differences = verify(&out).unwrap().differences;
-    let phrase = "the ledger paid for album-count and album-sizes";
+    let phrase = "the ledger paid for album-count and album-sizes and topic-histogram";
     assert!(
         differences.iter().any(|d| d.contains(phrase)),
         "{differences:?}"

@@ -4,7 +4,7 @@ use albumen_accounting::Event;
 use albumen_dp::{DpError, OneShot};
 use albumen_schema::Config;
 use albumen_schema::Unit;
-use albumen_schema::statistic::ALBUM_SIZES;
+use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 
 /// A one-shot release: the stage that the ledger will name, and what it charges.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,7 @@ pub(crate) fn configured(config: &Config) -> Result<Vec<NamedEvent>, DpError> {
         .map(|(stage, epsilon)| {
             let counts = match stage {
                 ALBUM_SIZES => config.release.album_size_bins.len(),
+                TOPIC_HISTOGRAM => config.topics.clusters,
                 _ => 1,
             };
             Ok(NamedEvent {

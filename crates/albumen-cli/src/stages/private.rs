@@ -9,7 +9,7 @@ use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
 use albumen_dp::{Randomness, Sensitive, decode_f32, encode_f32, recover};
 use albumen_lm::{AnyPrefix, Budget as MicroBatch, LoraLayout};
-use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
+use albumen_schema::statistic::STATISTICS;
 use albumen_schema::{Config, StageManifest};
 use albumen_train::{
     Checkpoints, Engine, Lengths, Model, StepMetrics, StepProgress, check_released, lora_config,
@@ -137,7 +137,7 @@ impl Runner {
             vec![self.escrow(model.name()), checkpoint, unfinished]
         };
         let names = match stage {
-            Stage::Statistics => vec![self.escrow(ALBUM_COUNT), self.escrow(ALBUM_SIZES)],
+            Stage::Statistics => STATISTICS.map(|stage| self.escrow(stage)).into(),
             _ => match stage.model() {
                 Some(model) => of_model(model),
                 None => return Ok(()),

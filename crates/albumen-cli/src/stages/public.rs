@@ -9,7 +9,6 @@ use albumen_eval::synthetic::measure;
 use albumen_lm::weights::read_config;
 use albumen_lm::{Adapter, AnyPrefix, LoraLayout};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
-use albumen_synth::curate::{Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, Writers, generate};
 use albumen_synth::render::render;
@@ -125,30 +124,6 @@ impl Runner {
         Ok(())
     }
 
-    pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {
-        let progress = Progress::start("curate");
-        let part = Part::start(&self.output(Stage::Curate))?;
-        let sampled = storage::read_sampled(&self.output(Stage::Generate).join("sampled.parquet"))?;
-        let curated = self.judge(&sampled)?;
-        storage::write_curated(&part.path().join("curated.parquet"), &curated)?;
-        self.finished(Stage::Curate, manifest, part.path())?;
-        part.finish()?;
-        progress.finish(&format!(
-            "kept {} of {}",
-            kept(&curated).len(),
-            curated.len()
-        ));
-        Ok(())
-    }
-
-    /// The filters' verdict on each album.
-    pub(super) fn judge(&self, albums: &[SyntheticAlbum]) -> anyhow::Result<Vec<Curated>> {
-        let words = WordList::load(&self.models.asset("naughty-words", "en.json")?)?;
-        let embedder = self.embedder()?;
-        let curator = Curator::new(&self.config.curate, &words, Some(&embedder))?;
-        Ok(curator.curate(albums)?)
-    }
-
     pub(super) fn embedder(&self) -> anyhow::Result<Embedder> {
         let weights = self.models.asset("all-minilm-l6-v2", "model.safetensors")?;
         let dir = weights.parent().context("an asset has no folder")?;
@@ -251,7 +226,7 @@ impl Runner {
     }
 }
 
-fn kept(curated: &[Curated]) -> Vec<&SyntheticAlbum> {
+pub(super) fn kept(curated: &[Curated]) -> Vec<&SyntheticAlbum> {
     let kept = curated.iter().filter(|c| c.verdict.kept());
     kept.map(|c| &c.album).collect()
 }

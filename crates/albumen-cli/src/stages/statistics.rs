@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use albumen_corpus::{UnitTexts, group_units, load_texts};
 use albumen_dp::{Released, Sensitive, recover};
-use albumen_schema::statistic::ALBUM_SIZES;
+use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{NoisyCounts, StageManifest};
+use rayon::prelude::*;
 
+use super::topics::topic_of;
 use super::{Runner, Stage};
 use crate::budget::mechanism;
 use crate::failure::Outcome;
@@ -52,6 +54,14 @@ impl Runner {
             let bins = |unit: &UnitTexts| unit.iter().map(|a| bin(a.captions.len())).collect();
             let items = units.map(|units| units.iter().map(bins).collect());
             return Ok(mechanism.histogram(&release.bin_names(), &items)?);
+        }
+        if stage == TOPIC_HISTOGRAM {
+            let (topics, embedder) = (self.topic_model()?, self.embedder()?);
+            // An album without a topic counts in none.
+            let topic = |summary: &str| topic_of(summary, &embedder, &topics).unwrap_or(usize::MAX);
+            let of = |unit: &UnitTexts| unit.iter().map(|a| topic(&a.summary)).collect();
+            let items = units.map(|units| units.par_iter().map(of).collect());
+            return Ok(mechanism.histogram(&topics.names(), &items)?);
         }
         let items = units.map(|units| units.iter().map(|u| u.len() as u64).collect());
         Ok(mechanism.count("albums", &items)?)

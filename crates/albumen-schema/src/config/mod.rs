@@ -5,6 +5,7 @@
 
 mod caption;
 mod compute;
+mod curate;
 mod endpoint;
 mod error;
 mod evaluate;
@@ -14,9 +15,11 @@ mod render;
 mod stages;
 mod train;
 mod validate;
+mod validate_curate;
 
 pub use caption::CaptionConfig;
 pub use compute::{ComputeConfig, ComputePrecision};
+pub use curate::{CurateConfig, TopicsConfig};
 pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
 pub use evaluate::EvaluateConfig;
@@ -24,13 +27,14 @@ pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
 pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
-    CorpusConfig, CurateConfig, ExportConfig, ExportFormat, GenerateConfig, InputFormat,
+    CorpusConfig, ExportConfig, ExportFormat, GenerateConfig, InputFormat,
     OwnerlessAlbums, Sampling, SummarizeConfig,
 };
 pub use train::{
     Layout, LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining,
     TrainConfig,
 };
+pub use validate_curate::LANGUAGES;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +64,9 @@ pub struct Config {
     /// Noisy statistics of the private albums, charged to the same budget; off by default.
     #[serde(default)]
     pub release: ReleaseConfig,
+    /// The public topics that albums are sorted into, where something asks for them.
+    #[serde(default)]
+    pub topics: TopicsConfig,
     /// How the two models are trained.
     pub train: TrainConfig,
     /// How synthetic albums are sampled.
@@ -93,6 +100,11 @@ impl Config {
             .check()
             .map_err(|fault| ConfigError::from_fault(origin, text, &fault))?;
         Ok(config)
+    }
+
+    /// Whether anything asks for the public topics.
+    pub fn wants_topics(&self) -> bool {
+        self.release.topic_histogram_epsilon > 0.0 || self.curate.max_topic_share < 1.0
     }
 
     /// The resolved configuration as TOML, as it is kept in `run.toml`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::statistic::{ALBUM_COUNT, ALBUM_SIZES};
+use crate::statistic::{ALBUM_COUNT, ALBUM_SIZES, TOPIC_HISTOGRAM};
 
 /// `[release]`: noisy statistics of the private albums, off by default. Each is charged to the
 /// same budget as the models, which share what is left.
@@ -17,6 +17,9 @@ pub struct ReleaseConfig {
     /// The histogram's bins, public numbers: the fewest photos of each, ascending. A bin ends where
     /// the next begins, and the last has no end.
     pub album_size_bins: Vec<usize>,
+    /// Epsilon for a noisy histogram of the albums' topics (`[topics]`), which curation then follows
+    /// in its choice among the sampled albums; 0 publishes none and steers nothing.
+    pub topic_histogram_epsilon: f64,
 }
 
 impl Default for ReleaseConfig {
@@ -25,6 +28,7 @@ impl Default for ReleaseConfig {
             album_count_epsilon: 0.0,
             album_sizes_epsilon: 0.0,
             album_size_bins: vec![1, 2, 4, 7, 10],
+            topic_histogram_epsilon: 0.0,
         }
     }
 }
@@ -35,6 +39,7 @@ impl ReleaseConfig {
         [
             (ALBUM_COUNT, self.album_count_epsilon),
             (ALBUM_SIZES, self.album_sizes_epsilon),
+            (TOPIC_HISTOGRAM, self.topic_histogram_epsilon),
         ]
         .into_iter()
         .filter(|(_, epsilon)| *epsilon > 0.0)

@@ -114,6 +114,10 @@ impl Default for Sampling {
 pub struct GenerateConfig {
     /// Number of albums to sample, before curation.
     pub albums: u64,
+    /// Candidates that are sampled for each of them; curation keeps the best that passes. Sampling
+    /// takes as many times longer.
+    #[serde(default = "default_candidates")]
+    pub candidates: u32,
     /// Seed of the public randomness of decoding and rendering.
     #[serde(default)]
     pub seed: u64,
@@ -148,6 +152,9 @@ pub struct GenerateConfig {
 fn default_batch() -> usize {
     64
 }
+fn default_candidates() -> u32 {
+    1
+}
 fn default_tries() -> u32 {
     6
 }
@@ -156,65 +163,6 @@ fn default_summary_tokens() -> usize {
 }
 fn default_caption_tokens() -> usize {
     48
-}
-
-/// `[curate]`: what the text filters let through. Thresholds are public numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CurateConfig {
-    /// Stop after this many kept albums; 0 keeps all that pass.
-    pub target: usize,
-    /// Fewest words of a summary or caption.
-    pub min_words: usize,
-    /// Most words of a summary.
-    pub max_summary_words: usize,
-    /// Most words of a caption.
-    pub max_caption_words: usize,
-    /// Fewest photos of an album.
-    pub min_photos: usize,
-    /// Largest share of repeated word trigrams in an album's text, in [0, 1].
-    pub max_repetition: f64,
-    /// Jaccard similarity of word trigrams at which two albums count as the same, in (0, 1].
-    pub near_duplicate: f64,
-    /// Smallest mean cosine similarity of captions to summary, in [-1, 1].
-    pub min_coherence: f64,
-    /// Entries of the word list that are let through: phrases that are harmless in captions of
-    /// photos (`big black` dog, `girl on` a swing) and would drop ordinary albums.
-    pub allowed_words: Vec<String>,
-}
-
-/// Default of [`CurateConfig::allowed_words`]; chosen by reading the list, not a corpus.
-const HARMLESS_IN_CAPTIONS: [&str; 14] = [
-    "big black",
-    "butt",
-    "cornhole",
-    "domination",
-    "escort",
-    "girl on",
-    "skeet",
-    "snatch",
-    "snowballing",
-    "tied up",
-    "tight white",
-    "tongue in a",
-    "twinkie",
-    "xx",
-];
-
-impl Default for CurateConfig {
-    fn default() -> Self {
-        Self {
-            target: 0,
-            min_words: 3,
-            max_summary_words: 60,
-            max_caption_words: 50,
-            min_photos: 2,
-            max_repetition: 0.5,
-            near_duplicate: 0.8,
-            min_coherence: 0.2,
-            allowed_words: HARMLESS_IN_CAPTIONS.map(str::to_owned).to_vec(),
-        }
-    }
 }
 
 /// A form in which a release holds its albums again, for the tools that read that form.

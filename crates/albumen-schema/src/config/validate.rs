@@ -138,6 +138,7 @@ impl Config {
         for (name, epsilon) in [
             ("album_count_epsilon", r.album_count_epsilon),
             ("album_sizes_epsilon", r.album_sizes_epsilon),
+            ("topic_histogram_epsilon", r.topic_histogram_epsilon),
         ] {
             require(
                 epsilon == 0.0 || (1e-6..=50.0).contains(&epsilon),
@@ -234,6 +235,12 @@ impl Config {
             "sample at least one album",
         )?;
         require(
+            (1..=64).contains(&self.generate.candidates),
+            "generate.candidates",
+            format!("is {}", self.generate.candidates),
+            "use 1 to 64; 1 keeps what is sampled first",
+        )?;
+        require(
             self.generate.batch >= 1,
             "generate.batch",
             "is 0",
@@ -254,12 +261,7 @@ impl Config {
             "is 0",
             "use the size of a shard in bytes; 500_000_000 is usual",
         )?;
-        require(
-            self.curate.near_duplicate > 0.0 && self.curate.near_duplicate <= 1.0,
-            "curate.near_duplicate",
-            format!("is {}", self.curate.near_duplicate),
-            "a Jaccard similarity lies in (0, 1]",
-        )
+        self.check_curation()
     }
 }
 

@@ -46,13 +46,14 @@ impl WordList {
         Ok(Self { entries })
     }
 
-    pub(super) fn matcher(&self, allowed: &[String]) -> Result<Matcher> {
+    /// The list without `allowed` entries and with `refused` ones.
+    pub(super) fn matcher(&self, allowed: &[String], refused: &[String]) -> Result<Matcher> {
         let allowed: Vec<String> = allowed.iter().map(|word| spaced(word)).collect();
-        let mut terms: Vec<String> = self
-            .entries
-            .iter()
-            .map(|entry| spaced(entry))
-            .filter(|entry| !entry.is_empty() && !allowed.contains(entry))
+        let listed = self.entries.iter().map(|entry| spaced(entry));
+        let mut terms: Vec<String> = listed
+            .filter(|entry| !allowed.contains(entry))
+            .chain(refused.iter().map(|entry| spaced(entry)))
+            .filter(|entry| !entry.is_empty())
             .collect();
         if terms.is_empty() {
             return Ok(Matcher { pattern: None });

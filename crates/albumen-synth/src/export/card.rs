@@ -1,6 +1,7 @@
 //! The data card: README.md with the Hugging Face hub's YAML front matter.
 
 use albumen_schema::config::{ExportFormat, Layout, TrainConfig};
+use albumen_schema::statistic::TOPIC_HISTOGRAM;
 use albumen_schema::{Config, ModelStatement, ModelUse, PrivacyStatement, TOOL};
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
@@ -84,6 +85,9 @@ pub(super) fn write(
             sampled => words::count(release.curated.len() as u64),
             kept => words::count(rows.len() as u64),
             pictures_from => pictures_from(release),
+            candidates => config.generate.candidates,
+            steered => statement.statistics.iter().any(|s| s.stage == TOPIC_HISTOGRAM),
+            graded => config.curate.grade,
             funnel,
             example => serde_json::to_string_pretty(&rows[0]).map_err(SynthError::Json)?,
             limits => limits(illustration),

@@ -1,7 +1,7 @@
 //! The guarantee in words that need no mathematics, for the card and the report.
 
 use albumen_schema::config::TuningRuns;
-use albumen_schema::statistic::ALBUM_SIZES;
+use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{Departure, PrivacyStatement, Sent, Statistic, Unit};
 use serde::Serialize;
 
@@ -152,6 +152,7 @@ pub fn statistics(statistics: &[Statistic], unit: Unit) -> Vec<StatisticInWords>
 fn in_words(statistic: &Statistic, unit: Unit) -> StatisticInWords {
     let title = match statistic.stage.as_str() {
         ALBUM_SIZES => "Private albums by number of photos",
+        TOPIC_HISTOGRAM => "Private albums by topic",
         _ => "Private albums",
     };
     let released = &statistic.released;
@@ -160,12 +161,18 @@ fn in_words(statistic: &Statistic, unit: Unit) -> StatisticInWords {
         (Unit::Owner, 1) => "one album of each owner".to_owned(),
         (Unit::Owner, most) => format!("at most {most} albums of each owner"),
     };
+    let topics = if statistic.stage == TOPIC_HISTOGRAM {
+        "A topic is named by words of sentences that the public model wrote, not by words of the \
+         private albums; an album counts in the topic that its summary is nearest to. "
+    } else {
+        ""
+    };
     let counts = statistic.counts.iter().map(|&n| count(n));
     StatisticInWords {
         title: title.to_owned(),
         rows: released.categories.iter().cloned().zip(counts).collect(),
         note: format!(
-            "Counted: {counted}, the same that the models were trained on. Random noise was added \
+            "{topics}Counted: {counted}, the same that the models were trained on. Random noise was added \
              to each number on its own: its standard error is {:.1}, and in 95 of 100 cases the \
              number is off by at most {}. A smaller difference between two numbers means nothing. \
              Numbers below 0 were set to 0; parts need not add up to the whole. This cost epsilon \

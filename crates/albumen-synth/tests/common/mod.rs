@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use albumen_accounting::ledger::{Header, sha256_hex};
 use albumen_accounting::{Event, Ledger};
-use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES};
+use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{Config, Curated, NoisyCounts, Reason, SyntheticAlbum, Unit, Verdict};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::{Painter, Rendered, render};
@@ -86,9 +86,8 @@ pub(crate) fn albums() -> Vec<Curated> {
                 truncated: false,
             },
             verdict: Verdict {
-                reason,
-                detail: "decided by hand".to_owned(),
                 coherence: (reason == Reason::Passed).then_some(0.5),
+                ..Verdict::new(reason, "decided by hand")
             },
         })
         .collect()
@@ -138,7 +137,7 @@ pub(crate) fn draw(
 }
 
 /// The statistics of the tiny run's ledger, by stage, with their epsilon.
-pub(crate) fn statistics() -> [(&'static str, NoisyCounts, f64); 2] {
+pub(crate) fn statistics() -> [(&'static str, NoisyCounts, f64); 3] {
     let counts = |categories: &[&str], counts: &[i64]| NoisyCounts {
         categories: categories.iter().map(|&c| c.to_owned()).collect(),
         counts: counts.to_vec(),
@@ -153,6 +152,11 @@ pub(crate) fn statistics() -> [(&'static str, NoisyCounts, f64); 2] {
                 &[-7, 812, 371],
             ),
             0.2,
+        ),
+        (
+            TOPIC_HISTOGRAM,
+            counts(&["beach, sea, sand", "snow, ski, slope"], &[907, -12]),
+            0.1,
         ),
     ]
 }
