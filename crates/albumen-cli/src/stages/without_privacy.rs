@@ -9,8 +9,8 @@ use albumen_synth::storage;
 use albumen_train::{Model, StepProgress, WarmUp, lora_config, optimizer, warm_up};
 use serde_json::json;
 
-use super::private::engine;
 use super::Runner;
+use super::private::engine;
 use crate::progress::Progress;
 use crate::run_dir::{Part, holds, seal};
 

@@ -27,8 +27,8 @@ pub use privacy::{PrivacyConfig, TuningRuns};
 pub use release::ReleaseConfig;
 pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
-    CorpusConfig, ExportConfig, ExportFormat, GenerateConfig, InputFormat,
-    OwnerlessAlbums, Sampling, SummarizeConfig,
+    CorpusConfig, ExportConfig, ExportFormat, GenerateConfig, InputFormat, OwnerlessAlbums,
+    Sampling, SummarizeConfig,
 };
 pub use train::{
     Layout, LearningSchedule, LoraTargets, ModelTraining, OptimizerRule, PublicTraining,
