@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_diffusion::DType;
 use albumen_lm::Device;
 use albumen_schema::Config;
 use albumen_synth::diffuse::settings;
@@ -86,8 +87,12 @@ pub(super) fn rendering(config: &Config, models: &Models) -> anyhow::Result<Opti
     } else {
         render.batch
     };
-    // Nothing is loaded: any device will do.
-    let options = renderer::options(render);
+    // Counted as on the processor, which draws no bf16 (as wide as f16) and holds T5 in f32: of models
+    // with a T5 a device takes less than this.
+    let mut options = renderer::options(render);
+    if device != Device::Cpu && options.dtype == DType::BF16 {
+        options.dtype = DType::F16;
+    }
     let settings = settings(render)?;
     let estimate = albumen_diffusion::estimate(directory.path(), &options, &settings, batch)?;
     Ok(Some(
