@@ -24,14 +24,26 @@ fn root() -> PathBuf {
 /// `albumen run FILE --check`; exit code, stdout, stderr. The hub is a server of the test's own, of
 /// which nothing may be asked.
 fn check(file: &Path, more: &[&str]) -> (i32, String, String) {
-    let (server, address) = Server::default().start();
     let dir = tempfile::tempdir().unwrap();
+    let found = check_in(dir.path(), file, more);
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "files are left"
+    );
+    found
+}
+
+/// The same in a working directory, from which a configuration may name files.
+fn check_in(dir: &Path, file: &Path, more: &[&str]) -> (i32, String, String) {
+    let (server, address) = Server::default().start();
+    let cache = tempfile::tempdir().unwrap();
     let output = Command::cargo_bin("albumen")
         .unwrap()
         .args(["run", file.to_str().unwrap(), "--check"])
         .args(more)
-        .current_dir(dir.path())
-        .env("HF_HOME", dir.path().join("hf"))
+        .current_dir(dir)
+        .env("HF_HOME", cache.path())
         .env("HF_ENDPOINT", address)
         .env_remove("HF_HUB_OFFLINE")
         .output()
@@ -39,11 +51,6 @@ fn check(file: &Path, more: &[&str]) -> (i32, String, String) {
     assert!(
         server.asked.lock().unwrap().is_empty(),
         "a server was asked"
-    );
-    assert_eq!(
-        fs::read_dir(dir.path()).unwrap().count(),
-        0,
-        "files are left"
     );
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let code = output.status.code().unwrap();
@@ -165,7 +172,7 @@ fn every_configuration_that_comes_with_albumen_is_good() {
         if path.extension().is_none_or(|e| e != "toml") {
             continue;
         }
-        let (code, stdout, stderr) = check(&path, &["--json"]);
+        let (code, stdout, stderr) = check_in(&root(), &path, &["--json"]);
         assert_eq!(code, 0, "{}: {stderr}", path.display());
         let found: Value = serde_json::from_str(&stdout).unwrap();
         for row in found["memory"].as_array().unwrap() {

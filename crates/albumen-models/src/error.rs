@@ -59,7 +59,10 @@ pub enum Error {
         file: String,
     },
     /// Another architecture than the supported ones.
-    #[error("{path}: the architecture is {found}, which is not supported\n  hint: {}", supported())]
+    #[error(
+        "{path}: the architecture is {found}; {}\n  hint: name a model of one of these",
+        supported()
+    )]
     Unsupported {
         /// The file that names it.
         path: PathBuf,
@@ -113,7 +116,7 @@ pub enum Error {
 fn supported() -> String {
     let kinds = [Kind::Language, Kind::Captioner, Kind::TextToImage];
     let lines = kinds.map(|kind| format!("\n  {kind}: {}", kind.supported_names()));
-    format!("name a model of these architectures:{}", lines.concat())
+    format!("supported are{}", lines.concat())
 }
 
 /// The place that a model of another kind is for.
