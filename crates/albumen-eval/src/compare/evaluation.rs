@@ -140,7 +140,7 @@ impl KindEvaluation {
 /// `progress` is told the finished share, 0 to 1.
 ///
 /// # Errors
-/// [`EvalError::TooFew`] where a side has fewer than two texts, and where texts cannot be embedded.
+/// [`crate::EvalError::TooFew`] where a side has fewer than two texts, and where texts cannot be embedded.
 pub fn evaluate(
     reference: &[TextAlbum],
     sets: &[(Role, &[TextAlbum])],
