@@ -50,6 +50,16 @@ fn flat_trains_samples_and_pays_for_one_model() {
 }
 
 #[test]
+fn export_holds_the_flat_model_against_the_ledger() {
+    let dir = tiny_workplace(&train_table("layout = \"flat\""));
+    // The tiny model writes no album that is kept: all that stands against a release is curation.
+    let (code, said) = say(dir.path(), &["run", "tiny.toml"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("export: started"), "{said}");
+    assert!(said.contains("curation kept none"), "{said}");
+}
+
+#[test]
 fn an_album_table_overrules_the_caption_models() {
     let own =
         "[train.album]\nexpected_batch = 30\nsteps = 7\nlearning_rate = 0.01\n[train.summary]";

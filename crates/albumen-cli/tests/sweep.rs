@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use albumen_accounting::{Event, History, account};
 use serde_json::Value;
-use support::{TINY, albumen, succeed, tiny_workplace};
+use support::{TINY, albumen, say, succeed, tiny_workplace};
 use walkdir::WalkDir;
 
 /// A word of the private captions that no model of the test writes.
@@ -78,6 +78,32 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
     assert_eq!(printed["choice"]["epsilon"].as_f64(), Some(together));
     assert_eq!(printed["choice"]["runs"], 2);
 
+    // Earlier levels of the same directory count, and no run of a sweep is released by its own ledger.
+    let more = [
+        "sweep",
+        "tiny.toml",
+        "--epsilon",
+        "2",
+        "--out",
+        "swept",
+        "--json",
+    ];
+    let output = albumen(dir).args(more).output().unwrap();
+    let later: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(later["choice"]["runs"], 3);
+    assert!(later["choice"]["epsilon"].as_f64() > Some(together));
+    let run = [
+        "run",
+        "swept/epsilon-4/run.toml",
+        "--out",
+        "swept/epsilon-4",
+    ];
+    let (code, refused) = say(dir, &run);
+    assert_eq!(code, 1, "{refused}");
+    assert!(refused.contains("one of a sweep's runs"), "{refused}");
+    assert!(!swept.join("epsilon-4/release").exists());
+    succeed(dir, &arguments);
+
     // The numbers are in two files for the team, and nowhere else.
     let table = swept.join("sweep.internal.json");
     let page = swept.join("sweep.internal.html");
@@ -119,6 +145,15 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
     let before = ledgers();
     succeed(dir, &arguments);
     assert_eq!(before, ledgers());
+}
+
+#[test]
+fn declared_tuning_runs_are_refused() {
+    let declared = "[privacy]\ntuning_runs = { number = \"fixed\", count = 5 }";
+    let work = tiny_workplace(&TINY.replacen("[privacy]", declared, 1));
+    let (code, said) = say(work.path(), &["sweep", "tiny.toml", "--epsilon", "1,2"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("takes no `privacy.tuning_runs`"), "{said}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ const TABLE: &str = "sweep.internal.json";
 pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
     let config = read_config(&args.config)?;
     let levels = levels(&args.epsilon).map_err(Failure::usage)?;
+    ensure_undeclared(&config).map_err(Failure::usage)?;
     let out = args.out.clone();
     let out = out.unwrap_or_else(|| Path::new("runs").join(format!("{}-sweep", config.name)));
     // What no data is needed for fails first.
@@ -46,6 +47,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
         say(&format!("epsilon {}:", name(level)));
         let dir = out.join(format!("epsilon-{}", name(level)));
         let mut runner = runner(at(&config, level), &dir, None)?;
+        runner.mark_swept()?;
         if let Some(before) = directories.first() {
             runner.adopt(before)?;
         }
@@ -72,7 +74,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
         unit: config.privacy.unit.to_string(),
         declared_units: config.privacy.declared_units,
         points,
-        choice: choice(&config, &levels, &directories)?,
+        choice: choice(&config, &out)?,
     };
     let (page, table) = (out.join(PAGE), out.join(TABLE));
     write_sweep(&sweep, &evaluations, &page, &table)?;
@@ -131,22 +133,28 @@ fn spent(runner: &Runner) -> anyhow::Result<f64> {
     Ok(runner.spent()?.epsilon)
 }
 
-/// What all private runs spend together.
-fn choice(
-    config: &Config,
-    levels: &[f64],
-    directories: &[PathBuf],
-) -> anyhow::Result<Option<ChoiceCost>> {
+/// A sweep is the choice among runs that `tuning_runs` would declare, and states its price itself.
+fn ensure_undeclared(config: &Config) -> anyhow::Result<()> {
+    ensure!(
+        config.privacy.tuning_runs.is_none(),
+        "a sweep takes no `privacy.tuning_runs`: it states what its own runs spend together\n  hint: leave \
+         it out here, and declare it in the run that is released"
+    );
+    Ok(())
+}
+
+/// What all private runs that lie in the sweep's directory spend together, those of earlier calls
+/// included.
+fn choice(config: &Config, out: &Path) -> anyhow::Result<Option<ChoiceCost>> {
     let mut events: Vec<Event> = Vec::new();
     let mut runs = 0;
-    for (_, dir) in levels
-        .iter()
-        .zip(directories)
-        .filter(|(l, _)| l.is_finite())
-    {
-        let history = History::read(&dir.join("ledger.jsonl"))?;
-        events.extend(history.entries().iter().map(|e| e.event.clone()));
-        runs += 1;
+    for entry in std::fs::read_dir(out)? {
+        let ledger = entry?.path().join("ledger.jsonl");
+        if ledger.exists() {
+            let history = History::read(&ledger)?;
+            events.extend(history.entries().iter().map(|e| e.event.clone()));
+            runs += 1;
+        }
     }
     if runs == 0 {
         return Ok(None);

@@ -15,13 +15,13 @@ use albumen_synth::render::render;
 use albumen_synth::{statistics, storage};
 use albumen_train::lora_config;
 use albumen_vision::Embedder;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::models::{self, LanguageModel};
 use crate::progress::Progress;
-use crate::run_dir::Part;
+use crate::run_dir::{Part, write_whole};
 
 /// The language model with a layout's released adapters.
 struct Adapters {
@@ -56,6 +56,9 @@ pub(super) fn writers_of<'a>(writers: &[Writer<'a>]) -> anyhow::Result<Writers<'
         _ => bail!("a layout has one model or two"),
     }
 }
+
+/// In the directories of a sweep's runs.
+const OF_SWEEP: &str = "of-sweep";
 
 impl Runner {
     pub(super) fn generate(&mut self, manifest: StageManifest) -> Outcome {
@@ -114,13 +117,36 @@ impl Runner {
         })
     }
 
+    /// Fails for a run of a sweep: its own ledger states less than the sweep has spent.
+    fn ensure_alone(&self) -> anyhow::Result<()> {
+        let mark = self.dir.root().join(OF_SWEEP);
+        ensure!(
+            !mark.exists(),
+            "{} is one of a sweep's runs, which were compared by numbers of the private albums: its ledger \
+             alone would state too small an epsilon\n  hint: carry its settings over to a run directory of its \
+             own",
+            self.dir.root().display()
+        );
+        Ok(())
+    }
+
+    /// Marks the run as one of a sweep's, before its albums are compared with the private ones.
+    pub(crate) fn mark_swept(&self) -> anyhow::Result<()> {
+        let mark = self.dir.root().join(OF_SWEEP);
+        write_whole(
+            &mark,
+            b"one of a sweep's runs: no release can be made of it\n",
+        )
+    }
+
     /// Fails where an adapter is not the one that the ledger paid for. The model itself stays on disk.
     fn ensure_adapters(&self) -> anyhow::Result<()> {
         let found = self.models.find(&self.config.train.model)?;
         let shape = read_config(found.path()?)?;
         let layout = LoraLayout::new(&shape, &lora_config(&self.config.train))?;
-        self.adapter(Stage::TrainSummary, &layout)?;
-        self.adapter(Stage::TrainCaption, &layout)?;
+        for &stage in self.trained() {
+            self.adapter(stage, &layout)?;
+        }
         Ok(())
     }
 
@@ -160,6 +186,7 @@ impl Runner {
     }
 
     pub(super) fn export(&mut self, manifest: StageManifest) -> Outcome {
+        self.ensure_alone()?;
         let progress = Progress::start("export");
         self.ensure_adapters()?;
         let curated = self.curated()?;
