@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use albumen_accounting::{Event, History, account};
 use serde_json::Value;
@@ -27,6 +28,20 @@ min_coherence = -1.0
 samples = 100
 resamples = 40
 ";
+
+/// Searches what is neither private nor stamped for the canary.
+fn nothing_private_lies_open(swept: &Path) {
+    for entry in WalkDir::new(swept) {
+        let path = entry.unwrap().into_path();
+        let private = path.components().any(|c| c.as_os_str() == "private");
+        let stamped = path.to_string_lossy().contains(".internal.");
+        if path.is_file() && !private && !stamped {
+            let text = fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&text);
+            assert!(!text.contains(CANARY), "{} holds it", path.display());
+        }
+    }
+}
 
 #[test]
 fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
@@ -127,16 +142,7 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
         let value = format!("{:.4}", row["value"].as_f64().unwrap());
         assert!(!said.contains(&value), "said {value}: {said}");
     }
-    for entry in WalkDir::new(&swept) {
-        let path = entry.unwrap().into_path();
-        let private = path.components().any(|c| c.as_os_str() == "private");
-        let stamped = path.to_string_lossy().contains(".internal.");
-        if path.is_file() && !private && !stamped {
-            let text = fs::read(&path).unwrap();
-            let text = String::from_utf8_lossy(&text);
-            assert!(!text.contains(CANARY), "{} holds it", path.display());
-        }
-    }
+    nothing_private_lies_open(&swept);
 
     // Again, nothing is trained or spent again.
     let ledgers = || {
