@@ -101,12 +101,17 @@ pub struct FrozenCaptioner {
 }
 
 impl PhotoCaptioner for FrozenCaptioner {
-    /// A photo that the model cannot take (one much longer than wide) gets no caption: it must not end
-    /// the run, whose outcome would then tell of it.
+    /// A photo that the model cannot take (one much longer than wide, one whose tokens leave no room, one
+    /// whose scores overflow) gets no caption: it must not end the run, whose outcome would then tell of
+    /// it. Settings and weights that serve no photo fail at the rehearsal, before any is read.
     fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, CorpusError> {
         let each = self.captioner.caption_each(images, &self.settings);
         let of = |caption| match caption {
-            Err(CaptionerError::Photo { .. }) => Ok(String::new()),
+            Err(
+                CaptionerError::Photo { .. }
+                | CaptionerError::Settings { .. }
+                | CaptionerError::NotFinite,
+            ) => Ok(String::new()),
             other => Ok(other?),
         };
         each.into_iter().map(of).collect()
