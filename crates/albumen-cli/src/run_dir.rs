@@ -235,13 +235,14 @@ pub(crate) fn read_manifest(path: &Path) -> Option<StageManifest> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Whether `dir` was made from the same as `expected` says, and is as it was left.
-pub(crate) fn holds(dir: &Path, expected: &StageManifest) -> anyhow::Result<bool> {
-    let Some(mut found) = read_manifest(&dir.join(MANIFEST)) else {
+/// Whether `dir`, which the manifest at `manifest` speaks of, was made from the same as `expected` says,
+/// and is as it was left.
+pub(crate) fn holds(manifest: &Path, dir: &Path, expected: &StageManifest) -> anyhow::Result<bool> {
+    let Some(mut found) = read_manifest(manifest) else {
         return Ok(false);
     };
     let outputs = std::mem::take(&mut found.outputs);
-    Ok(found == *expected && hashes(dir)? == outputs)
+    Ok(found == *expected && dir.is_dir() && hashes(dir)? == outputs)
 }
 
 /// Writes the manifest into the directory that it speaks of, with the hashes of what lies there.

@@ -311,12 +311,7 @@ impl Runner {
         if stage == Stage::Report {
             return Ok(false);
         }
-        let Some(mut found) = run_dir::read_manifest(&self.manifest_path(stage)) else {
-            return Ok(false);
-        };
-        let outputs = std::mem::take(&mut found.outputs);
-        let dir = self.output(stage);
-        Ok(found == *expected && dir.is_dir() && run_dir::hashes(&dir)? == outputs)
+        run_dir::holds(&self.manifest_path(stage), &self.output(stage), expected)
     }
 
     /// Writes down that the stage is finished, with the hashes of what lies in `outputs`.

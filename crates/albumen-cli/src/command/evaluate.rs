@@ -59,8 +59,7 @@ fn settings(config: &EvaluateConfig, args: &EvaluateArgs) -> EvaluationSettings 
     EvaluationSettings {
         seed: args.seed.unwrap_or(config.seed),
         samples: args.samples.map_or(config.samples, |n| n as usize),
-        resamples: config.resamples,
-        topics: config.topics,
+        ..EvaluationSettings::from(config)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::command::read_config;
 use crate::command::run::runner;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{print_json, say};
-use crate::stages::{Runner, Stage};
+use crate::stages::Stage;
 
 /// The page and the table of a sweep, in its directory.
 const PAGE: &str = "sweep.internal.html";
@@ -32,13 +32,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
     for &level in &levels {
         Budget::solve(&at(&config, level))?;
     }
-    let e = &config.evaluate;
-    let settings = EvaluationSettings {
-        seed: e.seed,
-        samples: e.samples,
-        resamples: e.resamples,
-        topics: e.topics,
-    };
+    let settings = EvaluationSettings::from(&config.evaluate);
     let embedder = &config.evaluate.embedder;
     let mut points = Vec::new();
     let mut evaluations = Vec::new();
@@ -61,7 +55,11 @@ pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
         let (found, _) = runner.evaluate_albums(&albums, &settings, embedder)?;
         points.push(SweepPoint {
             epsilon: level.is_finite().then_some(level),
-            spent: level.is_finite().then(|| spent(&runner)).transpose()?,
+            spent: level
+                .is_finite()
+                .then(|| runner.spent())
+                .transpose()?
+                .map(|g| g.epsilon),
             sampled: albums.len(),
             kept: albums.iter().filter(|c| c.verdict.kept()).count(),
         });
@@ -127,10 +125,6 @@ fn at(config: &Config, level: f64) -> Config {
         config.privacy.epsilon = level;
     }
     config
-}
-
-fn spent(runner: &Runner) -> anyhow::Result<f64> {
-    Ok(runner.spent()?.epsilon)
 }
 
 /// A sweep is the choice among runs that `tuning_runs` would declare, and states its price itself.

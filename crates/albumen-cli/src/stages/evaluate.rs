@@ -20,7 +20,7 @@ use serde_json::json;
 use super::public::writers_of;
 use super::{Runner, Stage};
 use crate::progress::Progress;
-use crate::run_dir::{Part, copy_whole, holds, seal};
+use crate::run_dir::{MANIFEST, Part, copy_whole, holds, seal};
 
 /// Where the evaluation left its results.
 pub(crate) struct Written {
@@ -121,7 +121,7 @@ impl Runner {
             outputs: std::collections::BTreeMap::new(),
         };
         let curated = target.join("curated.parquet");
-        if holds(&target, &manifest)? {
+        if holds(&target.join(MANIFEST), &target, &manifest)? {
             return Ok(storage::read_curated(&curated)?);
         }
         let albums = self.sample("floor", None, &generate_config)?;

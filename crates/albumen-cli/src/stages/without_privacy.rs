@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Runner;
 use super::private::engine;
 use crate::progress::Progress;
-use crate::run_dir::{Part, holds, seal};
+use crate::run_dir::{MANIFEST, Part, holds, seal};
 
 impl Runner {
     /// The albums of models that took the configured steps without privacy.
@@ -28,7 +28,7 @@ impl Runner {
         };
         let target = self.dir.private().join("without-privacy");
         let file = "curated.parquet";
-        if !holds(&target, &manifest)? {
+        if !holds(&target.join(MANIFEST), &target, &manifest)? {
             let models = self.trained().iter().filter_map(|stage| stage.model());
             let adapters = models
                 .map(|model| self.trained_without_privacy(model))

@@ -113,14 +113,6 @@ impl Solver for DpmSolver {
         &self.timesteps
     }
 
-    fn initial_scale(&self) -> f64 {
-        1.0
-    }
-
-    fn input_scale(&self, _: usize) -> f64 {
-        1.0
-    }
-
     fn step(
         &mut self,
         i: usize,

@@ -100,10 +100,14 @@ pub(crate) trait Solver: Send {
     fn timesteps(&self) -> &[f64];
 
     /// Standard deviation of the sample that the first call sees.
-    fn initial_scale(&self) -> f64;
+    fn initial_scale(&self) -> f64 {
+        1.0
+    }
 
     /// What the sample is multiplied by before the network sees it in call `i`.
-    fn input_scale(&self, i: usize) -> f64;
+    fn input_scale(&self, _i: usize) -> f64 {
+        1.0
+    }
 
     /// The sample after call `i`, from the network's `output` and the `sample` before it (both f32,
     /// of one shape). `noise` gives fresh unit noise of that shape to samplers that add some.

@@ -142,14 +142,6 @@ impl Solver for UniPc {
         &self.timesteps
     }
 
-    fn initial_scale(&self) -> f64 {
-        1.0
-    }
-
-    fn input_scale(&self, _: usize) -> f64 {
-        1.0
-    }
-
     fn step(
         &mut self,
         i: usize,

@@ -1,5 +1,6 @@
 //! The evaluation: every measure, for each kind of text and each set.
 
+use albumen_schema::config::EvaluateConfig;
 use albumen_synth::curate::SentenceEmbedding;
 use serde::Serialize;
 
@@ -31,6 +32,17 @@ impl Default for EvaluationSettings {
             samples: 5000,
             resamples: 200,
             topics: 20,
+        }
+    }
+}
+
+impl From<&EvaluateConfig> for EvaluationSettings {
+    fn from(config: &EvaluateConfig) -> Self {
+        Self {
+            seed: config.seed,
+            samples: config.samples,
+            resamples: config.resamples,
+            topics: config.topics,
         }
     }
 }
