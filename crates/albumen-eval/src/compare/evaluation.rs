@@ -230,3 +230,29 @@ pub(super) fn bootstrap<'a>(
         seed: settings.seed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_the_configurations() {
+        let config = EvaluateConfig {
+            seed: 3,
+            samples: 50,
+            resamples: 70,
+            topics: 9,
+            ..EvaluateConfig::default()
+        };
+        let settings = EvaluationSettings::from(&config);
+        let EvaluationSettings {
+            seed,
+            samples,
+            resamples,
+            topics,
+        } = settings;
+        assert_eq!((seed, samples, resamples, topics), (3, 50, 70, 9));
+        let default = EvaluationSettings::from(&EvaluateConfig::default());
+        assert_eq!(default, EvaluationSettings::default());
+    }
+}
