@@ -37,6 +37,9 @@ pub enum CaptionerError {
         /// What was wrong.
         reason: String,
     },
+    /// What else can be wrong with the weights' files.
+    #[error(transparent)]
+    Files(albumen_models::Error),
     /// A configuration lacks a value, or has one that cannot be used.
     #[error("{}: `{key}` {reason}", path.display())]
     Config {
@@ -110,6 +113,21 @@ pub enum CaptionerError {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, CaptionerError>;
+
+impl From<albumen_models::Error> for CaptionerError {
+    fn from(error: albumen_models::Error) -> Self {
+        match error {
+            albumen_models::Error::MissingFile { path, file } => Self::MissingFile {
+                path: path.join(file),
+                what: "a file of the weights",
+                mend: "download model.safetensors, or every shard with model.safetensors.index.json (weights as \
+                       pytorch_model.bin must be converted to safetensors)",
+            },
+            albumen_models::Error::Io { path, source } => Self::Io { path, source },
+            other => Self::Files(other),
+        }
+    }
+}
 
 /// A file's text, or the error that tells a missing one from an unreadable one.
 pub(crate) fn read_text(path: &Path, what: &'static str, mend: &'static str) -> Result<String> {

@@ -62,35 +62,20 @@ fn weights_that_are_cut_short_are_refused_before_they_are_read() {
     let dir = copy("blip");
     let path = dir.path().join("model.safetensors");
     let whole = fs::read(&path).unwrap();
-    for (length, part) in [
-        (whole.len() - 1, "it is cut short"),
-        (whole.len() / 2, "it is cut short"),
-        (100, "its header alone takes"),
-        (7, "fewer than any"),
-        (0, "fewer than any"),
-    ] {
+    for length in [whole.len() - 1, whole.len() / 2, 100, 7, 0] {
         fs::write(&path, &whole[..length]).unwrap();
         let error = refusal(dir.path());
-        assert!(matches!(error, CaptionerError::Format { .. }), "{error}");
-        says(
-            &error,
-            &[
-                "model.safetensors is damaged",
-                part,
-                "fetch the model again",
-            ],
-        );
+        let found = format!("is cut short: {length} bytes of ");
+        says(&error, &["model.safetensors", &found, "download it again"]);
         assert!(estimate(dir.path(), DType::F32, &CaptionSettings::default()).is_err());
     }
+    let damaged = ["model.safetensors is damaged", "download it again"];
     fs::write(&path, "version https://git-lfs.github.com/spec/v1").unwrap();
-    says(
-        &refusal(dir.path()),
-        &["does not start like a safetensors file"],
-    );
+    says(&refusal(dir.path()), &damaged);
     let mut garbled = whole.clone();
     garbled[8] = b'!';
     fs::write(&path, garbled).unwrap();
-    says(&refusal(dir.path()), &["its header is not JSON"]);
+    says(&refusal(dir.path()), &damaged);
 }
 
 #[test]

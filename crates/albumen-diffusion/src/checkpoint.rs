@@ -175,18 +175,12 @@ impl Component {
         }
     }
 
-    /// The headers of the weights: `model.*` for transformers, `diffusion_pytorch_model.*` for
-    /// diffusers.
+    /// The headers of the weights; the 16-bit variant of their files where no more is asked for.
     ///
     /// # Errors
-    /// [`DiffusionError::Missing`], [`DiffusionError::Truncated`], [`DiffusionError::Malformed`].
+    /// [`DiffusionError::Missing`], [`DiffusionError::Io`], [`DiffusionError::Files`].
     pub(crate) fn store(&self, dtype: DType) -> Result<Store> {
-        let stem = if self.config.contains_key("_class_name") {
-            "diffusion_pytorch_model"
-        } else {
-            "model"
-        };
-        Store::open(&self.dir, stem, dtype != DType::F32)
+        Store::open(&self.dir, dtype != DType::F32)
     }
 
     /// Builds a network over the weights, converted to `dtype` on `device`.

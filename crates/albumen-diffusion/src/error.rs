@@ -46,27 +46,9 @@ pub enum DiffusionError {
         /// The names that are supported.
         supported: String,
     },
-    /// A safetensors file that is shorter than its header says.
-    #[error(
-        "{} is cut short: {found_bytes} bytes where its header says {expected_bytes}\n  hint: fetch it again",
-        path.display()
-    )]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// Its length by its header.
-        expected_bytes: u64,
-        /// Its length.
-        found_bytes: u64,
-    },
-    /// A safetensors file that breaks its format.
-    #[error("{} is no valid safetensors file: {reason}\n  hint: fetch it again", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// What else can be wrong with the weights' files.
+    #[error(transparent)]
+    Files(albumen_models::Error),
     /// A checkpoint lacks a tensor, or has it in another shape.
     #[error(
         "tensor {tensor} of {}: the configuration needs shape {expected}, found {found}\n  hint: \
@@ -106,3 +88,19 @@ pub enum DiffusionError {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, DiffusionError>;
+
+impl From<albumen_models::Error> for DiffusionError {
+    fn from(error: albumen_models::Error) -> Self {
+        match error {
+            albumen_models::Error::MissingFile { path, file } => Self::Missing {
+                what: "a file of the weights".into(),
+                path: path.join(file),
+                hint: "fetch the checkpoint again, with its safetensors files; one with pickled weights (.bin) \
+                       alone is to be saved once with safe_serialization=True"
+                    .into(),
+            },
+            albumen_models::Error::Io { path, source } => Self::Io { path, source },
+            other => Self::Files(other),
+        }
+    }
+}

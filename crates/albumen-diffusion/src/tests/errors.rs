@@ -68,14 +68,11 @@ fn a_truncated_file_of_weights() {
     for keep in [4, 100, bytes.len() - 7] {
         fs::write(&path, &bytes[..keep]).unwrap();
         let found = format!("{keep} bytes");
-        let words = ["unet", "is cut short", found.as_str(), "fetch it again"];
+        let words = ["unet", "is cut short", found.as_str(), "download it again"];
         assert_says(&load(dir.path()), &words);
     }
     fs::write(&path, b"version https://git-lfs.github.com/spec/v1").unwrap();
-    assert_says(
-        &load(dir.path()),
-        &["no valid safetensors", "fetch it again"],
-    );
+    assert_says(&load(dir.path()), &["is damaged", "download it again"]);
 }
 
 #[test]
@@ -94,7 +91,7 @@ fn missing_parts_are_named() {
         ("vae/config.json", "vae is missing", ".json files"),
         (
             "text_encoder/model.safetensors",
-            "the file of weights is missing",
+            "a file of the weights is missing",
             "safetensors files",
         ),
     ];
@@ -146,11 +143,11 @@ fn shards_are_read_and_a_missing_one_is_named() {
     fs::remove_file(shard).unwrap();
     assert_says(
         &load(dir.path()),
-        &["a shard", "00001-of-00002", "fetch it"],
+        &["a file of the weights", "00001-of-00002", "fetch"],
     );
     let out = serde_json::json!({ "weight_map": {"a": "../../x.safetensors"} });
     fs::write(&index, out.to_string()).unwrap();
-    assert_says(&load(dir.path()), &["no file name"]);
+    assert_says(&load(dir.path()), &["outside its directory"]);
 }
 
 #[test]
