@@ -43,6 +43,16 @@ fn nothing_private_lies_open(swept: &Path) {
     }
 }
 
+/// The copies of private tables are as closed as the first ones.
+fn private_tables_are_closed(swept: &Path) {
+    for run in ["epsilon-2", "epsilon-4", "epsilon-9", "epsilon-inf"] {
+        let private = swept.join(run).join("private");
+        assert!(private.join("caption/captions.parquet").is_file(), "{run}");
+        let mode = fs::metadata(&private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{run}");
+    }
+}
+
 #[test]
 fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
     let config = TINY.replace("albums = 6", "albums = 30");
@@ -118,6 +128,8 @@ fn each_epsilon_has_its_own_ledger_and_the_one_without_privacy_has_none() {
     assert!(refused.contains("one of a sweep's runs"), "{refused}");
     assert!(!swept.join("epsilon-4/release").exists());
     succeed(dir, &arguments);
+
+    private_tables_are_closed(&swept);
 
     // The numbers are in two files for the team, and nowhere else.
     let table = swept.join("sweep.internal.json");
