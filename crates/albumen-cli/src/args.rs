@@ -367,9 +367,13 @@ pub enum DatasetKind {
         /// Number of albums to sample; what breaks the format is left out
         #[arg(long, default_value_t = 400)]
         albums: u64,
-        /// The examples: `builtin`, or `path:` and a file of public albums
+        /// The examples: `builtin`, or `path:` and a file of albums that are public. Their words may come
+        /// back, and nothing protects them: never name private albums here
         #[arg(long, default_value = "builtin")]
         preamble: String,
+        /// The configuration of the run that it is for: examples inside its corpus are refused
+        #[arg(long, value_name = "CONFIG")]
+        config: Option<PathBuf>,
         /// The model, named as in [train]
         #[arg(long, default_value = "asset:smollm2-135m-instruct")]
         model: String,

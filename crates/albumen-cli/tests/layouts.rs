@@ -116,6 +116,39 @@ fn a_preamble_that_is_private_missing_or_too_long_is_refused_before_any_album_is
     assert!(said.contains("lies inside `corpus.path`"), "{said}");
 }
 
+/// Examples for pseudo albums are read without any protection, as the preamble is.
+#[test]
+fn examples_for_pseudo_albums_must_lie_outside_of_the_corpus() {
+    let config = support::TINY.replace("path = \"albums.jsonl\"", "path = \"corpus\"");
+    let dir = tiny_workplace(&config);
+    fs::create_dir(dir.path().join("corpus")).unwrap();
+    fs::write(dir.path().join("public.jsonl"), ALBUM).unwrap();
+    fs::copy(
+        dir.path().join("public.jsonl"),
+        dir.path().join("corpus/mine.jsonl"),
+    )
+    .unwrap();
+    let pseudo = |preamble: &str| {
+        let command =
+            "dataset pseudo --albums 1 --out out.jsonl --model path:model --config tiny.toml";
+        let arguments: Vec<&str> = command.split(' ').chain(["--preamble", preamble]).collect();
+        say(dir.path(), &arguments)
+    };
+    for inside in ["path:corpus/mine.jsonl", "path:corpus/../corpus/mine.jsonl"] {
+        let (code, said) = pseudo(inside);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("`--preamble` corpus/"), "{said}");
+        assert!(said.contains("lies inside `corpus.path`"), "{said}");
+        assert!(!dir.path().join("out.jsonl").exists());
+    }
+    let (_, said) = pseudo("path:public.jsonl");
+    assert!(
+        said.contains("every album of public.jsonl counts as published"),
+        "{said}"
+    );
+    assert!(!said.contains("lies inside"), "{said}");
+}
+
 #[test]
 fn an_unknown_preamble_is_named() {
     let dir = tiny_workplace(&train_table("preamble = \"mine\""));

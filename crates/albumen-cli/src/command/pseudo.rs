@@ -10,6 +10,8 @@ use albumen_train::Model;
 use anyhow::{Context, ensure};
 use serde_json::json;
 
+use crate::command::read_config;
+use crate::command::run::ensure_apart;
 use crate::failure::Outcome;
 use crate::models::Models;
 use crate::progress::{Progress, say};
@@ -21,6 +23,8 @@ pub(crate) struct Pseudo<'a> {
     pub(crate) out: &'a Path,
     pub(crate) albums: u64,
     pub(crate) preamble: &'a str,
+    /// The configuration of the run that it is for, whose corpus must not hold the preamble.
+    pub(crate) config: Option<&'a Path>,
     pub(crate) model: &'a str,
     pub(crate) seed: u64,
 }
@@ -28,6 +32,15 @@ pub(crate) struct Pseudo<'a> {
 /// Samples albums from the public model after the preamble, and writes those that are whole and not
 /// the preamble's own in the form of `train.public`'s.
 pub(crate) fn pseudo(what: &Pseudo<'_>) -> Outcome {
+    if let Some(path) = what.preamble.strip_prefix("path:") {
+        if let Some(config) = what.config {
+            let corpus = read_config(config)?.corpus.path;
+            ensure_apart("--preamble", Path::new(path), &corpus)?;
+        }
+        say(&format!(
+            "pseudo: every album of {path} counts as published: its words may come back"
+        ));
+    }
     let mut models = Models::new()?;
     let language = models.language_model(what.model, Device::Cpu, Precision::Bf16)?;
     let before = |model| preamble::prefix(what.preamble, model, &language);

@@ -111,23 +111,23 @@ pub(crate) fn runner(config: Config, out: &Path, insecure_seed: Option<u64>) -> 
 /// Fails where the public albums that the configuration names cannot be read, or are private ones.
 fn check_public(config: &Config) -> anyhow::Result<()> {
     if let Some(public) = &config.train.public {
-        apart(&public.path, &config.corpus.path)?;
+        ensure_apart("train.public.path", &public.path, &config.corpus.path)?;
         read_public(&public.path).context("[train.public]")?;
     }
     if let Some(path) = config.train.preamble_file() {
-        apart(path, &config.corpus.path)?;
+        ensure_apart("train.preamble", path, &config.corpus.path)?;
         preamble::albums(&config.train.preamble)?;
     }
     Ok(())
 }
 
 /// Refuses public albums that lie in the private corpus: they would be learnt without protection.
-fn apart(public: &Path, corpus: &Path) -> anyhow::Result<()> {
+pub(crate) fn ensure_apart(key: &str, public: &Path, corpus: &Path) -> anyhow::Result<()> {
     // What is not there is refused where it is read.
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     anyhow::ensure!(
         !whole(public).starts_with(whole(corpus)),
-        "`train.public.path` or `train.preamble` {} lies inside `corpus.path` {}: albums of the \
+        "`{key}` {} lies inside `corpus.path` {}: albums of the \
          private corpus are not public\n  hint: keep the public albums in a file outside the corpus",
         public.display(),
         corpus.display()
