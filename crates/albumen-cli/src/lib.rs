@@ -5,6 +5,7 @@
 pub mod args;
 mod budget;
 mod command;
+mod departures;
 mod failure;
 mod memory;
 mod models;

@@ -17,10 +17,11 @@ use albumen_schema::config::{
     ComputeConfig, ComputePrecision, CorpusConfig, InputFormat, Layout, RenderConfig,
     RenderPrecision,
 };
-use albumen_schema::{Config, ModelStatement, ModelUse};
+use albumen_schema::{Config, EndpointName, ModelStatement, ModelUse};
 use albumen_train::Model;
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
+use sha2::{Digest, Sha256};
 
 use crate::stages::{Stage, preamble, renderer, served};
 
@@ -95,11 +96,13 @@ impl Models {
         if let Some(found) = self.found.borrow().get(name) {
             return Ok(found.clone());
         }
-        let found = match name.parse()? {
-            Name::Asset(asset) => self.find_asset(&asset)?,
-            Name::Path(path) => albumen_models::find_path(&path)?,
-            Name::Hub(model) => find_on_hub(&model, half)?,
-            Name::Endpoint(endpoint) => albumen_models::find_endpoint(&endpoint),
+        let found = match EndpointName::of_model(name)? {
+            Some(server) => behind(&server),
+            None => match name.parse()? {
+                Name::Asset(asset) => self.find_asset(&asset)?,
+                Name::Path(path) => albumen_models::find_path(&path)?,
+                Name::Hub(model) => find_on_hub(&model, half)?,
+            },
         };
         self.found.borrow_mut().insert(name.into(), found.clone());
         Ok(found)
@@ -241,6 +244,19 @@ impl Models {
             self.asset(asset, file)?;
         }
         Ok(())
+    }
+}
+
+/// The model behind a server. Nothing is asked of it, and its address is not in the public name.
+fn behind(server: &EndpointName) -> Found {
+    let model = server.public_model().unwrap_or("the model");
+    Found {
+        name: format!("{model} of an endpoint"),
+        licence: None,
+        revision: None,
+        architecture: None,
+        fingerprint: format!("{:x}", Sha256::digest(server.to_string())),
+        place: Place::Endpoint,
     }
 }
 

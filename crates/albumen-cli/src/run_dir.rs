@@ -10,11 +10,14 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
+use crate::departures;
 use crate::failure::Outcome;
 use crate::stages::{Stage, served};
 
 /// Name of the file that says what a stage was made from.
 pub(crate) const MANIFEST: &str = "stage.json";
+/// Name of the file that holds the configuration.
+const CONFIGURATION: &str = "run.toml";
 
 /// A run's directory, held against a second writer for as long as this lives.
 pub(crate) struct RunDir {
@@ -39,6 +42,14 @@ impl RunDir {
             root: root.to_owned(),
             _lock: lock,
         };
+        let begun = [
+            dir.departures(),
+            dir.private(),
+            dir.root.join(CONFIGURATION),
+        ];
+        if !begun.iter().any(|path| path.exists()) {
+            departures::begin(&dir.departures())?;
+        }
         dir.make_private()?;
         dir.keep_configuration(config)?;
         Ok(dir)
@@ -57,7 +68,7 @@ impl RunDir {
 
     /// Writes `run.toml`. Once the ledger holds an event, what led to it must stay as it was.
     fn keep_configuration(&self, config: &Config) -> anyhow::Result<()> {
-        let path = self.root.join("run.toml");
+        let path = self.root.join(CONFIGURATION);
         if self.ledger().exists() {
             ensure!(
                 path.exists(),
@@ -93,6 +104,11 @@ impl RunDir {
     /// The ledger of the run.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.root.join("ledger.jsonl")
+    }
+
+    /// What has left the machine for servers.
+    pub(crate) fn departures(&self) -> PathBuf {
+        self.root.join(departures::FILE)
     }
 
     /// The released adapter of a model.

@@ -198,7 +198,7 @@ impl Runner {
                     t.layout,
                     t.preamble,
                     c.privacy,
-                    c.departures()
+                    c.departures_beside(&self.departed()?)
                 ])
             }
             Stage::Report => Value::Null,

@@ -403,6 +403,8 @@ fn what_the_hub_does_not_give_is_said() {
         ("hub:owner/tiny", &nobody, "and the network"),
         ("hub:tiny", &online, "write hub:OWNER/NAME"),
         ("endpoint:http://h/v1", &online, "has no files here"),
+        ("endpoint:h/v1", &online, "starts with `http://`"),
+        ("endpoint:http://u:s3cret@h/v1", &online, "no user name"),
         ("hub:owner/tiny/some.gguf", &online, "it has no some.gguf"),
         ("mistral", &online, "names no model"),
         ("zip:mistral", &online, "names no model"),
@@ -410,6 +412,7 @@ fn what_the_hub_does_not_give_is_said() {
         let (code, _, stderr) = albumen(dir.path(), &["models", "fetch", name], variables);
         assert_eq!(code, 1, "{name}");
         assert!(stderr.contains(words), "{name}: {stderr}");
+        assert!(!stderr.contains("s3cret"), "{stderr}");
     }
 }
 

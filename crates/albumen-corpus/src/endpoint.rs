@@ -2,15 +2,21 @@
 //!
 //! A request holds one photo, or one album's prompt, and public words. So an answer depends on that
 //! photo or album alone, as far as the server keeps nothing from one request for another
-//! (docs/pitfalls.md).
+//! (docs/pitfalls.md). A server that refuses one of them does not end the run, whose outcome would then
+//! tell of it: the answer is empty, as that of a model in this process that cannot take a photo.
 
-use albumen_endpoint::{Client, EndpointError, Role, Turn, data_url};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use albumen_endpoint::{Client, EndpointError, Role, Turn, data_url, public_picture};
 use albumen_schema::format::one_line;
 use image::RgbImage;
+use serde_json::json;
 
 use crate::CorpusError;
 use crate::caption::{Captioned, PhotoCaptioner, Photos};
-use crate::summarize::prompt::{EXAMPLES, HEADING, album_prompt};
+use crate::summarize::prompt::{EXAMPLES, HEADING, album_prompt, long_prompt};
 use crate::summarize::{Answered, SummaryWriter};
 
 /// What is asked of a photo where the configuration does not say.
@@ -20,40 +26,126 @@ const MAX_CAPTION_WORDS: usize = 60;
 /// Longest prompt about an album, in characters: twenty words each of twelve captions fit.
 const MAX_PROMPT_CHARS: usize = 4000;
 
+/// A server that has answered a public question.
+struct Rehearsed {
+    client: Client,
+    /// Longest answer, in tokens.
+    max_tokens: usize,
+    /// The public question.
+    public: Vec<Turn>,
+    /// What was refused, a line of JSON each: as private as what was asked.
+    refusals: PathBuf,
+}
+
+impl Rehearsed {
+    fn new(
+        client: Client,
+        max_tokens: usize,
+        public: Vec<Turn>,
+        refusals: &Path,
+    ) -> Result<Self, CorpusError> {
+        client.rehearse(&public, max_tokens)?;
+        Ok(Self {
+            client,
+            max_tokens,
+            public,
+            refusals: refusals.to_owned(),
+        })
+    }
+
+    /// The answer to a private question; empty where the server refuses that one.
+    fn ask(&self, turns: &[Turn]) -> Result<String, CorpusError> {
+        match self.client.complete(turns, self.max_tokens) {
+            Err(error) if error.is_refusal() => self.refused(&error),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Nothing, where the server still answers in public: what ends the run is never one photo or text.
+    fn refused(&self, error: &EndpointError) -> Result<String, CorpusError> {
+        self.client.rehearse(&self.public, self.max_tokens)?;
+        let words = String::from_utf8_lossy(error.server_words().unwrap_or_default());
+        let line = json!({"refused": error.to_string(), "words": words});
+        let written = append(&self.refusals, &format!("{line}\n"));
+        written.map_err(|error| CorpusError::Table {
+            path: self.refusals.clone(),
+            problem: error.to_string(),
+        })?;
+        Ok(String::new())
+    }
+}
+
+/// Writes at the end of a file that nobody else may read.
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(line.as_bytes())
+}
+
 /// A captioner behind a server.
 pub struct EndpointCaptioner {
-    /// The server.
-    pub client: Client,
-    /// What is asked of each photo; a default question where there is none.
-    pub prompt: Option<String>,
-    /// Longest caption, in tokens.
-    pub max_tokens: usize,
+    server: Rehearsed,
+    /// What is asked of each photo.
+    question: String,
 }
 
 impl EndpointCaptioner {
+    /// A captioner whose server has captioned a public picture. `prompt` is what is asked of each photo,
+    /// `max_tokens` its longest caption; what the server refuses is written down in the private file
+    /// `refusals`.
+    ///
+    /// # Errors
+    /// [`CorpusError::Endpoint`] where the server does not answer: nothing private was sent then.
+    pub fn rehearsed(
+        client: Client,
+        prompt: Option<&str>,
+        max_tokens: usize,
+        refusals: &Path,
+    ) -> Result<Self, CorpusError> {
+        let question = prompt.unwrap_or(QUESTION).to_owned();
+        let side = client.photo_side();
+        let public = vec![shown(&question, &public_picture(side), side)?];
+        Ok(Self {
+            server: Rehearsed::new(client, max_tokens, public, refusals)?,
+            question,
+        })
+    }
+
     /// The caption of the photo that `load` gives; the pixels are gone before the server is asked.
     fn ask(
         &self,
         load: impl FnOnce() -> Result<RgbImage, CorpusError>,
     ) -> Result<String, CorpusError> {
-        let picture = data_url(&load()?, self.client.photo_side())?;
-        let turn = Turn {
-            role: Role::User,
-            text: self.prompt.as_deref().unwrap_or(QUESTION).to_owned(),
-            picture: Some(picture),
+        let side = self.server.client.photo_side();
+        let answer = match shown(&self.question, &load()?, side) {
+            Ok(turn) => self.server.ask(&[turn])?,
+            Err(error) => self.server.refused(&error)?,
         };
-        let answer = self.client.complete(&[turn], self.max_tokens)?;
         let line = one_line(&answer);
         let words: Vec<&str> = line.split(' ').take(MAX_CAPTION_WORDS).collect();
         Ok(words.join(" "))
     }
 }
 
+/// The question about a photo.
+fn shown(question: &str, photo: &RgbImage, side: u32) -> Result<Turn, EndpointError> {
+    Ok(Turn {
+        role: Role::User,
+        text: question.to_owned(),
+        picture: Some(data_url(photo, side)?),
+    })
+}
+
 impl PhotoCaptioner for EndpointCaptioner {
     fn caption(&self, images: &[RgbImage]) -> Result<Vec<String>, CorpusError> {
         let mut captions = vec![String::new(); images.len()];
         let ask = |image: &RgbImage| self.ask(|| Ok(image.clone()));
-        self.client.ask_all(images, ask, |index, caption| {
+        self.server.client.ask_all(images, ask, |index, caption| {
             captions[index] = caption;
             Ok(())
         })?;
@@ -68,25 +160,36 @@ impl PhotoCaptioner for EndpointCaptioner {
     ) -> Result<(), CorpusError> {
         let indices: Vec<usize> = (0..photos.len()).collect();
         let ask = |index: &usize| self.ask(|| photos.load(*index));
-        self.client.ask_all(&indices, ask, captioned)
+        self.server.client.ask_all(&indices, ask, captioned)
     }
 }
 
 /// A summariser behind a server.
 pub struct EndpointSummarizer {
-    /// The server.
-    pub client: Client,
-    /// Longest answer, in tokens.
-    pub max_tokens: usize,
+    server: Rehearsed,
+}
+
+impl EndpointSummarizer {
+    /// A summariser whose server has summed up a public album. `max_tokens` is its longest answer; what the
+    /// server refuses is written down in the private file `refusals`.
+    ///
+    /// # Errors
+    /// [`CorpusError::Endpoint`] where the server does not answer: nothing private was sent then.
+    pub fn rehearsed(
+        client: Client,
+        max_tokens: usize,
+        refusals: &Path,
+    ) -> Result<Self, CorpusError> {
+        let public = conversation(&long_prompt());
+        let server = Rehearsed::new(client, max_tokens, public, refusals)?;
+        Ok(Self { server })
+    }
 }
 
 impl SummaryWriter for EndpointSummarizer {
     fn write(&self, prompts: &[&str], answered: &mut Answered<'_>) -> Result<(), CorpusError> {
-        let ask = |prompt: &&str| -> Result<String, EndpointError> {
-            self.client.complete(&conversation(prompt), self.max_tokens)
-        };
-        let ask = |prompt: &&str| ask(prompt).map_err(CorpusError::from);
-        self.client.ask_all(prompts, ask, answered)
+        let ask = |prompt: &&str| self.server.ask(&conversation(prompt));
+        self.server.client.ask_all(prompts, ask, answered)
     }
 }
 

@@ -66,14 +66,20 @@ pub(crate) fn body(
 
 /// The answer's text, without what the model thought to itself before. It may be empty: a model may
 /// have nothing to say.
+///
+/// A message without content is what some servers give for one that they will not answer.
 pub(crate) fn answer(bytes: &[u8]) -> Result<String, Problem> {
     let answer: Value = serde_json::from_slice(bytes).map_err(|_| Problem::NotJson)?;
     let choice = &answer["choices"][0];
     let ran_out = choice["finish_reason"] == "length";
+    if choice["finish_reason"] == "content_filter" {
+        return Err(Problem::Withheld);
+    }
     let text = match &choice["message"]["content"] {
         Value::String(text) => without_thoughts(text),
         // Where thoughts come apart from the answer and use up the tokens, there is no answer.
         Value::Null if ran_out => "",
+        Value::Null if choice["message"].is_object() => return Err(Problem::Withheld),
         _ => return Err(Problem::Missing("choices[0].message.content")),
     };
     if ran_out && text.is_empty() {
@@ -115,7 +121,16 @@ mod tests {
         assert_eq!(read(&thinking, "length"), Err(Problem::NothingSaid));
         assert_eq!(read(&Value::Null, "length"), Err(Problem::NothingSaid));
         let missing = Err(Problem::Missing("choices[0].message.content"));
-        assert_eq!(read(&Value::Null, "stop"), missing);
+        for (content, reason) in [
+            (Value::Null, "stop"),
+            (Value::Null, "content_filter"),
+            (json!(""), "content_filter"),
+            (json!("A dog and"), "content_filter"),
+        ] {
+            assert_eq!(read(&content, reason), Err(Problem::Withheld), "{content}");
+        }
+        let bare = answer(br#"{"choices": [{"message": {"refusal": "No."}}]}"#);
+        assert_eq!(bare, Err(Problem::Withheld));
         assert_eq!(read(&json!(["a"]), "stop"), missing);
         assert_eq!(answer(b"{}"), missing);
         assert_eq!(answer(b"[1]"), missing);

@@ -20,6 +20,8 @@ use crate::flight::{Gate, ask_all};
 use crate::picture::{self, PictureRequest};
 use crate::retry::{Backoff, retry_after};
 
+/// The interface that gives texts.
+const CHAT: &str = "chat/completions";
 /// Longest answer of `chat/completions`: far above any text that is asked for.
 const MAX_TEXT_BYTES: u64 = 4 << 20;
 /// Longest answer of `images/generations`.
@@ -111,7 +113,25 @@ impl Client {
     pub fn complete(&self, turns: &[Turn], max_tokens: usize) -> Result<String> {
         let seed = self.config.send_seed.then_some(0);
         let body = chat::body(self.name.model(), turns, max_tokens, seed);
-        self.post("chat/completions", &body, MAX_TEXT_BYTES, &chat::answer)
+        self.post(CHAT, &body, MAX_TEXT_BYTES, &chat::answer)
+    }
+
+    /// Asks something public, which must be answered: a model's name, a key, a server's limits are found
+    /// wrong here, with nothing private sent.
+    ///
+    /// # Errors
+    /// [`EndpointError::Request`], also where the answer is empty.
+    pub fn rehearse(&self, turns: &[Turn], max_tokens: usize) -> Result<()> {
+        if self.complete(turns, max_tokens)?.is_empty() {
+            return Err(EndpointError::Request {
+                server: self.name.authority(),
+                interface: CHAT,
+                problem: Problem::Withheld,
+                attempts: 1,
+                words: ServerWords::default(),
+            });
+        }
+        Ok(())
     }
 
     /// A picture of the wanted size.

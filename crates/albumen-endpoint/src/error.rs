@@ -36,6 +36,17 @@ pub enum EndpointError {
 }
 
 impl EndpointError {
+    /// Whether it may concern this one request, while the server answers others: it refused it, said
+    /// nothing to it, or nothing that reads. Whether it answers at all, who may ask it, and how often, are
+    /// no such matters.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Key { .. } => false,
+            Self::Photo(_) => true,
+            Self::Request { problem, .. } => problem.is_of_one(),
+        }
+    }
+
     /// The beginning of the server's own words, where it refused. It may quote the request, so it is
     /// as private as what was asked, and in no message.
     pub fn server_words(&self) -> Option<&[u8]> {
@@ -108,6 +119,9 @@ pub enum Problem {
     /// The tokens ran out before the answer began.
     #[error("used up its tokens before it said anything")]
     NothingSaid,
+    /// There is no text in the answer, or a filter took it.
+    #[error("withheld its answer")]
+    Withheld,
     /// The picture's base64 is broken.
     #[error("sent a picture whose base64 is broken or cut short")]
     Base64,
@@ -115,6 +129,9 @@ pub enum Problem {
     #[error("sent a picture that {0}")]
     Picture(&'static str),
 }
+
+/// Statuses below 500 that speak of who asks, for which model, or how often.
+const OF_ALL: [u16; 8] = [401, 402, 403, 404, 405, 407, 408, 429];
 
 impl Problem {
     /// Whether the same request may well be answered later.
@@ -134,7 +151,30 @@ impl Problem {
             | Self::Tls
             | Self::Redirect(_)
             | Self::TooLong(_)
-            | Self::NothingSaid => false,
+            | Self::NothingSaid
+            | Self::Withheld => false,
+        }
+    }
+
+    /// Whether it may come of what this one request holds.
+    fn is_of_one(&self) -> bool {
+        match self {
+            Self::Status(status) => (400..500).contains(status) && !OF_ALL.contains(status),
+            Self::NotJson
+            | Self::Missing(_)
+            | Self::TooLong(_)
+            | Self::NothingSaid
+            | Self::Withheld => true,
+            Self::NotLoopback
+            | Self::Unresolved
+            | Self::Unreachable(_)
+            | Self::Tls
+            | Self::TimedOut(_)
+            | Self::Cut
+            | Self::Protocol
+            | Self::Redirect(_)
+            | Self::Base64
+            | Self::Picture(_) => false,
         }
     }
 
@@ -175,6 +215,10 @@ impl Problem {
             Self::Redirect(_) => "name the address that the server really has",
             Self::NothingSaid => {
                 "raise `max_tokens` of the stage, or start the server with its model's thinking off"
+            }
+            Self::Withheld => {
+                "see the server's log: it may filter what is asked or answered, or its model may not take \
+                 pictures"
             }
             Self::Missing("data[0].b64_json") => {
                 "the renderer must return pictures as base64 (`response_format` `b64_json`), not as \

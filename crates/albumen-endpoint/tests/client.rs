@@ -213,6 +213,62 @@ fn refusals_are_not_tried_again_and_their_words_stay_out_of_messages() {
     }
 }
 
+/// What a server may say to one photo or text, and what it says to everyone.
+#[test]
+fn refusals_of_one_request_are_told_from_failures_of_the_server() {
+    let text = |body: &str| Play::Status(200, "", body.as_bytes().to_vec());
+    let choice = |content: &str, reason: &str| {
+        text(&format!(
+            r#"{{"choices": [{{"message": {{"content": {content}}}, "finish_reason": "{reason}"}}]}}"#
+        ))
+    };
+    let refused = |play: fn(usize) -> Play, n: usize| {
+        let server = Server::start(move |_, _| play(n));
+        ask(&client(&server)).unwrap_err().is_refusal()
+    };
+    for status in [400, 413, 415, 422, 451] {
+        let play = |status: usize| Play::Status(status as u16, "", Vec::new());
+        assert!(refused(play, status), "{status}");
+    }
+    for status in [307, 401, 402, 403, 404, 429, 500, 503] {
+        let play = |status: usize| Play::Status(status as u16, "", Vec::new());
+        assert!(!refused(play, status), "{status}");
+    }
+    for play in [
+        choice("null", "stop"),
+        choice("null", "length"),
+        choice("\"A dog\"", "content_filter"),
+        text("{}"),
+        text("\u{fffd}"),
+    ] {
+        let Play::Status(status, head, body) = play else {
+            unreachable!()
+        };
+        let server = Server::start(move |_, _| Play::Status(status, head, body.clone()));
+        assert!(ask(&client(&server)).unwrap_err().is_refusal());
+    }
+    assert!(!refused(|_| Play::Close, 0));
+    assert!(!refused(|_| Play::Garbage, 0));
+    let nobody = client(&Server::start(|_, _| Play::Close));
+    assert!(!ask(&nobody).unwrap_err().is_refusal());
+}
+
+#[test]
+fn a_rehearsal_wants_an_answer() {
+    let turn = Turn {
+        role: Role::User,
+        text: "What is it?".to_owned(),
+        picture: None,
+    };
+    let rehearse = |server: &Server| client(server).rehearse(std::slice::from_ref(&turn), 9);
+    let good = Server::start(|_, _| Play::Status(200, "", said("A dog.")));
+    rehearse(&good).unwrap();
+    let silent = Server::start(|_, _| Play::Status(200, "", said("")));
+    assert_eq!(refused(rehearse(&silent)), (Problem::Withheld, 1));
+    let closed = Server::start(|_, _| Play::Status(404, "", Vec::new()));
+    assert_eq!(refused(rehearse(&closed)), (Problem::Status(404), 1));
+}
+
 #[test]
 fn a_server_that_hangs_is_left_after_the_timeout() {
     let server = Server::start(|_, _| Play::Hang(Duration::from_mins(1)));

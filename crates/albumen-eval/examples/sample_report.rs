@@ -186,6 +186,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         public_training: None,
         statistics: &out,
         ledger: &ledger,
+        departed: &[],
     };
     export(&inputs, &release)?;
     println!("{:?}", verify(&release)?);

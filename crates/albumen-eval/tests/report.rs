@@ -256,6 +256,7 @@ fn what_left_the_machine_is_named() {
         sent: albumen_schema::Sent::Photos,
         host: "gpu.example.org:8000".to_owned(),
         encrypted: false,
+        model: None,
     }];
     let html = render_report(&ReportData {
         left_machine: &left,

@@ -23,7 +23,7 @@ pub enum Error {
         "{text:?} names no model\n  hint: write asset:NAME, hub:OWNER/NAME@REVISION, endpoint:URL#MODEL, or path: and a GGUF file or directory; `albumen models list` shows what is there"
     )]
     Name {
-        /// The text.
+        /// The text, of an address only what stands before `//`.
         text: String,
     },
     /// An endpoint where files are needed.

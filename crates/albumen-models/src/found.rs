@@ -14,8 +14,8 @@ use crate::kind::{Architecture, Kind};
 pub enum Place {
     /// A file or directory of this machine.
     Local(PathBuf),
-    /// Behind a server: what follows `endpoint:` in its name.
-    Endpoint(String),
+    /// Behind a server.
+    Endpoint,
 }
 
 /// A model that is there.
@@ -43,7 +43,7 @@ impl Found {
     pub fn path(&self) -> Result<&Path, Error> {
         match &self.place {
             Place::Local(path) => Ok(path),
-            Place::Endpoint(_) => Err(Error::NoFiles {
+            Place::Endpoint => Err(Error::NoFiles {
                 name: self.name.clone(),
             }),
         }
@@ -123,24 +123,6 @@ pub fn find_path(path: &Path) -> Result<Found, Error> {
         fingerprint: fingerprint(path)?,
         place: Place::Local(path.to_owned()),
     })
-}
-
-/// The model behind a server, from what follows `endpoint:` in its name. Nothing is asked of the
-/// server. The public name is the model's there, without the server's address.
-pub fn find_endpoint(server: &str) -> Found {
-    let served = server.split_once('#').map(|(_, model)| model);
-    // Some servers call a model by the path of its file.
-    let name = served.map_or("the model", |m| m.trim_end_matches(['/', '\\']));
-    let local = name.starts_with(['/', '.', '~']) || name.contains('\\');
-    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    Found {
-        name: format!("{} of an endpoint", if local { last } else { name }),
-        licence: None,
-        revision: None,
-        architecture: None,
-        fingerprint: hex(&Sha256::digest(server)),
-        place: Place::Endpoint(server.into()),
-    }
 }
 
 /// `license` of the card's front matter (README.md beside the weights), as the hub keeps it, and where

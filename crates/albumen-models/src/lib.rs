@@ -1,4 +1,5 @@
-//! One way to name a model, whatever it is for: `asset:`, `path:`, `hub:` or `endpoint:`.
+//! One way to name a model, whatever it is for: `asset:`, `path:` or `hub:`. A server's name (`endpoint:`) has
+//! no files behind it: `albumen-schema` reads those.
 //!
 //! [`Name`] is the text of a configuration, [`Found`] what lies behind it: where it is, what it is
 //! ([`Kind`] and architecture, read from `config.json`, `model_index.json` or a GGUF header), its
@@ -20,7 +21,7 @@ pub mod safetensors;
 
 pub use detect::detect;
 pub use error::Error;
-pub use found::{Found, Place, find_endpoint, find_path, fingerprint, licence, require};
+pub use found::{Found, Place, find_path, fingerprint, licence, require};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
 pub use kind::{Architecture, Kind};

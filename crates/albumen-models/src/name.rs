@@ -15,9 +15,6 @@ pub enum Name {
     Path(PathBuf),
     /// `hub:OWNER/NAME[/FILE.gguf][@REVISION]`.
     Hub(HubModel),
-    /// `endpoint:http://HOST[:PORT][/PATH][#MODEL]`: what follows the scheme, which is taken apart by
-    /// whoever asks the server.
-    Endpoint(String),
 }
 
 /// A model of the Hugging Face hub.
@@ -35,7 +32,9 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || Error::Name { text: text.into() };
+        // Of an address nothing is repeated: a password may stand in it.
+        let (shown, _) = text.split_once("//").unwrap_or((text, ""));
+        let refuse = || Error::Name { text: shown.into() };
         let (scheme, rest) = text.split_once(':').ok_or_else(refuse)?;
         if rest.is_empty() {
             return Err(refuse());
@@ -44,7 +43,6 @@ impl FromStr for Name {
             "asset" => Ok(Self::Asset(rest.into())),
             "path" => Ok(Self::Path(rest.into())),
             "hub" => text.parse().map(Self::Hub),
-            "endpoint" => Ok(Self::Endpoint(rest.into())),
             _ => Err(refuse()),
         }
     }
@@ -56,7 +54,6 @@ impl fmt::Display for Name {
             Self::Asset(name) => write!(f, "asset:{name}"),
             Self::Path(path) => write!(f, "path:{}", path.display()),
             Self::Hub(model) => model.fmt(f),
-            Self::Endpoint(server) => write!(f, "endpoint:{server}"),
         }
     }
 }
@@ -123,8 +120,6 @@ mod tests {
             "hub:owner/name@main",
             "hub:owner/name/file.Q8_0.gguf@v1.2",
             "hub:owner/name@refs/pr/4",
-            "endpoint:http://127.0.0.1:8000/v1#org/model",
-            "endpoint:https://gpu.example/v1",
         ] {
             assert_eq!(text.parse::<Name>().unwrap().to_string(), text);
         }
@@ -140,7 +135,11 @@ mod tests {
             ("mistral", "names no model"),
             ("zip:mistral", "names no model"),
             ("path:", "names no model"),
-            ("endpoint:", "names no model"),
+            (
+                "endpoint:http://u:s3cret@h/v1",
+                "\"endpoint:http:\" names no model",
+            ),
+            ("http://u:s3cret@h/v1", "\"http:\" names no model"),
             ("hub:tiny", "write hub:OWNER/NAME"),
             ("hub:../tiny", "write hub:OWNER/NAME"),
             ("hub:owner/tiny@", "write hub:OWNER/NAME"),
@@ -149,6 +148,7 @@ mod tests {
         ] {
             let error = text.parse::<Name>().unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
+            assert!(!error.contains("s3cret"), "{error}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use albumen_models::layout::{components, headers, weight_files};
 use albumen_models::{
-    Error, Header, Kind, detect, find_endpoint, find_path, fingerprint, inspect, licence,
+    Error, Found, Header, Kind, Place, detect, find_path, fingerprint, inspect, licence,
 };
 
 mod common;
@@ -111,7 +111,11 @@ fn a_model_in_the_wrong_place_is_sent_to_its_own() {
     let error = found.require(&captioners, "caption.model").unwrap_err();
     assert!(error.to_string().contains("did you mean `render.model`?"));
     // An endpoint does not say what it is.
-    let endpoint = find_endpoint("http://h:1/v1#m");
+    let endpoint = Found {
+        place: Place::Endpoint,
+        architecture: None,
+        ..found
+    };
     endpoint.require(&[Kind::Language], key).unwrap();
     assert!(matches!(endpoint.path(), Err(Error::NoFiles { .. })));
 }
@@ -132,16 +136,6 @@ fn names_for_the_card_hold_what_is_known_and_no_path() {
     assert_eq!(found.describe(), "my-model, revision 0123");
     let dotted = find_path(&folder.join(".")).unwrap();
     assert_eq!(dotted.name, "my-model");
-
-    for (served, public) in [
-        ("#org/model", "org/model of an endpoint"),
-        ("#/srv/private/m.gguf", "m.gguf of an endpoint"),
-        ("#C:\\models\\m.gguf", "m.gguf of an endpoint"),
-        ("", "the model of an endpoint"),
-    ] {
-        let found = find_endpoint(&format!("http://10.0.0.7:8000/v1{served}"));
-        assert_eq!(found.describe(), public);
-    }
 }
 
 #[test]

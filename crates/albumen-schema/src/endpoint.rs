@@ -66,6 +66,15 @@ impl EndpointName {
         self.model.as_deref()
     }
 
+    /// The same for what is published. Some servers call a model by the path of its file: of that only the
+    /// last part.
+    pub fn public_model(&self) -> Option<&str> {
+        let name = self.model()?.trim_end_matches(['/', '\\']);
+        let local = name.starts_with(['/', '.', '~']) || name.contains('\\');
+        let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+        Some(if local { last } else { name })
+    }
+
     /// Whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.secure
@@ -80,6 +89,12 @@ impl EndpointName {
             Err(_) => bare == "localhost" || bare.ends_with(".localhost"),
         }
     }
+}
+
+/// As much of a model's name as a message may repeat: of one with an address nothing from the `//` on,
+/// since a password may stand there.
+pub(crate) fn shown(name: &str) -> &str {
+    name.split_once("//").map_or(name, |(before, _)| before)
 }
 
 /// Whether an address is this machine's own: 127.0.0.0/8 or ::1, mapped to IPv6 too.
@@ -195,6 +210,9 @@ pub struct Departure {
     pub host: String,
     /// Whether it is encrypted on the way.
     pub encrypted: bool,
+    /// What the server calls the model, where it was asked for one; of a path the last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Config {
@@ -216,9 +234,19 @@ impl Config {
                 sent,
                 host: name.authority(),
                 encrypted: name.is_encrypted(),
+                model: name.public_model().map(str::to_owned),
             })
         })
         .collect()
+    }
+
+    /// Everything that has left the machine: what a run has recorded, whatever its configuration was then,
+    /// and what this configuration sends.
+    pub fn departures_beside(&self, recorded: &[Departure]) -> Vec<Departure> {
+        let mut all = recorded.to_vec();
+        let configured = self.departures();
+        all.extend(configured.into_iter().filter(|d| !recorded.contains(d)));
+        all
     }
 }
 
@@ -268,6 +296,20 @@ mod tests {
             assert!(error.contains(says), "{text}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn published_names_hold_no_path_of_a_machine() {
+        for (model, published) in [
+            ("org/model:7b", "org/model:7b"),
+            ("/srv/private/m.gguf", "m.gguf"),
+            ("C:\\models\\m.gguf", "m.gguf"),
+            ("~/models/m/", "m"),
+        ] {
+            let name = name(&format!("http://h/v1#{model}"));
+            assert_eq!(name.public_model(), Some(published));
+        }
+        assert_eq!(name("http://h/v1").public_model(), None);
     }
 
     #[test]

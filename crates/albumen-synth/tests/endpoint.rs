@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use albumen_endpoint::{Client, EndpointConfig};
-use albumen_schema::{Config, PrivacyStatement, Sent, SyntheticAlbum};
+use albumen_schema::{Config, Departure, PrivacyStatement, Sent, SyntheticAlbum};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::{EndpointPainter, Rendered, image_path, render};
 use albumen_synth::verify::verify;
@@ -110,7 +110,12 @@ fn every_caption_gets_its_own_picture_and_only_missing_ones_are_asked_for() {
     assert_eq!(seeds(asked), seeds(other.asked()));
 }
 
-fn release(dir: &Path, config: &Config, name: &str) -> (String, PrivacyStatement) {
+fn release(
+    dir: &Path,
+    config: &Config,
+    departed: &[Departure],
+    name: &str,
+) -> (String, PrivacyStatement) {
     let out = dir.join(name);
     let release = Release {
         config,
@@ -120,6 +125,7 @@ fn release(dir: &Path, config: &Config, name: &str) -> (String, PrivacyStatement
         public_training: None,
         statistics: dir,
         ledger: &dir.join("ledger.jsonl"),
+        departed,
     };
     export(&release, &out).unwrap();
     assert!(verify(&out).unwrap().intact());
@@ -136,12 +142,12 @@ fn a_release_says_what_left_the_machine_and_for_which_host() {
     config.caption.model = "endpoint:http://gpu.example.org:8000/v1#big-captioner".to_owned();
     config.summarize.model = "endpoint:https://llm.example.org#big-writer".to_owned();
     config.render.model = "endpoint:http://127.0.0.1:9000/v1#big-painter".to_owned();
-    let (card, statement) = release(dir.path(), &config, "inside");
+    let (card, statement) = release(dir.path(), &config, &[], "inside");
     assert!(statement.left_machine.is_empty());
     assert!(!card.contains("example.org"), "{card}");
 
     config.endpoint.allow_remote = true;
-    let (card, statement) = release(dir.path(), &config, "outside");
+    let (card, statement) = release(dir.path(), &config, &[], "outside");
     let left: Vec<_> = statement
         .left_machine
         .iter()
@@ -173,4 +179,30 @@ fn a_release_says_what_left_the_machine_and_for_which_host() {
         assert!(card.contains(words), "{words}: {card}");
     }
     assert!(!card.contains("illustration"), "{card}");
+}
+
+#[test]
+fn what_left_under_another_configuration_is_stated_beside_what_leaves_now() {
+    let dir = tempfile::tempdir().unwrap();
+    make_release(dir.path());
+    let departure = |stage: &str, sent, model: &str| Departure {
+        stage: stage.to_owned(),
+        sent,
+        host: "gpu.example.org".to_owned(),
+        encrypted: true,
+        model: Some(model.to_owned()),
+    };
+    let first = departure("caption", Sent::Photos, "first-captioner");
+    let second = departure("caption", Sent::Photos, "second-captioner");
+    let summaries = departure("summarize", Sent::Captions, "writer");
+    let mut config = config();
+    config.endpoint.allow_remote = true;
+    config.summarize.model = "endpoint:https://gpu.example.org#writer".to_owned();
+    assert_eq!(config.departures(), std::slice::from_ref(&summaries));
+    let recorded = [first.clone(), summaries.clone(), second.clone()];
+    let (card, statement) = release(dir.path(), &config, &recorded, "same");
+    assert_eq!(statement.left_machine, recorded);
+    assert_eq!(card.matches("Private photos, without").count(), 1, "{card}");
+    let (_, statement) = release(dir.path(), &config, std::slice::from_ref(&first), "more");
+    assert_eq!(statement.left_machine, [first, summaries]);
 }

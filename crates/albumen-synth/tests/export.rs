@@ -208,6 +208,7 @@ fn a_statistic_that_was_not_paid_for_is_not_exported() {
         public_training: None,
         statistics: &dir.path().join("statistics"),
         ledger: &dir.path().join("ledger.jsonl"),
+        departed: &[],
     };
     let message = export(&release, &dir.path().join("release"))
         .unwrap_err()
@@ -239,6 +240,7 @@ fn try_export(
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
+        departed: &[],
     };
     let result = export(&release, &dir.path().join("release"));
     (dir, result)
@@ -299,6 +301,7 @@ fn an_incomplete_run_is_not_exported() {
             public_training: None,
             statistics: dir.path(),
             ledger: &ledger,
+            departed: &[],
         };
         let message = export(&release, &dir.path().join("release"))
             .unwrap_err()
@@ -346,6 +349,7 @@ fn a_seeded_run_is_marked_everywhere() {
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
+        departed: &[],
     };
     let out = dir.path().join("release");
     assert!(export(&release, &out).unwrap().insecure_seed);
@@ -384,6 +388,7 @@ fn the_card_says_which_model_was_adapted_and_on_what() {
         public_training: None,
         statistics: dir.path(),
         ledger: &ledger,
+        departed: &[],
     };
     let out = dir.path().join("release");
     export(&release, &out).unwrap();

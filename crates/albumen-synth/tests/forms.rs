@@ -57,6 +57,7 @@ fn release_with(dir: &Path, seeded: bool, change: impl FnOnce(&mut Config)) -> P
         public_training: None,
         statistics: dir,
         ledger: &ledger,
+        departed: &[],
     };
     let out = dir.join("release");
     export(&inputs, &out).unwrap();

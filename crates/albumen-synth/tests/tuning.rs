@@ -55,6 +55,7 @@ fn release(
         public_training: None,
         statistics: dir,
         ledger: &path,
+        departed: &[],
     };
     export(&release, &out)?;
     Ok(out)

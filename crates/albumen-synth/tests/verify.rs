@@ -327,6 +327,7 @@ fn public_albums_that_were_learnt_from_are_named_everywhere() {
         public_training: Some(&public),
         statistics: dir.path(),
         ledger: &dir.path().join("ledger.jsonl"),
+        departed: &[],
     };
     export(&release, &out).unwrap();
     let json = read(&out.join("privacy.json"));

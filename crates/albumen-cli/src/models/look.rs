@@ -36,7 +36,7 @@ impl Look {
 
     /// Whether a server has it.
     pub(crate) fn is_endpoint(&self) -> bool {
-        matches!(self, Self::There(found) if matches!(found.place, Place::Endpoint(_)))
+        matches!(self, Self::There(found) if matches!(found.place, Place::Endpoint))
     }
 
     /// Fails where it is known to be of none of these kinds.
@@ -59,7 +59,7 @@ impl Look {
 impl Models {
     /// What is known of the model of this name. Nothing is fetched.
     pub(crate) fn look(&self, name: &str) -> anyhow::Result<Look> {
-        let Name::Hub(model) = name.parse()? else {
+        let Ok(Name::Hub(model)) = name.parse() else {
             return self.find(name).map(Look::There);
         };
         Ok(match in_cache(&model)? {

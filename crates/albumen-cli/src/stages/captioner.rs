@@ -8,18 +8,22 @@ use albumen_models::Kind;
 use albumen_schema::config::{CaptionConfig, ComputeConfig, ComputePrecision};
 use anyhow::Context;
 
-use super::{Runner, Stage};
+use super::{Runner, Stage, served};
 use crate::models;
 
 impl Runner {
     pub(super) fn captioner(&self) -> anyhow::Result<Box<dyn PhotoCaptioner>> {
         let config = &self.config.caption;
-        if let Some(client) = self.client(Stage::Caption)? {
-            return Ok(Box::new(EndpointCaptioner {
+        if let Some(client) = served::client(&self.config, Stage::Caption)? {
+            let captioner = EndpointCaptioner::rehearsed(
                 client,
-                prompt: config.prompt.clone(),
-                max_tokens: config.max_tokens,
-            }));
+                config.prompt.as_deref(),
+                config.max_tokens,
+                &self.refusals(Stage::Caption),
+            );
+            let captioner = captioner.map_err(|e| self.with_words(e))?;
+            self.depart(Stage::Caption)?;
+            return Ok(Box::new(captioner));
         }
         let kinds = [Kind::Captioner, Kind::Tagger];
         let found = self

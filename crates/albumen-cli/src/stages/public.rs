@@ -200,6 +200,7 @@ impl Runner {
                 public_training: self.public_training()?.as_ref(),
                 statistics: &self.output(Stage::Statistics),
                 ledger: &self.dir.ledger(),
+                departed: &self.departed()?,
             },
             &self.dir.release(),
         )?;
@@ -232,7 +233,7 @@ impl Runner {
                 },
                 source: &export.source,
                 public_training: self.public_training()?.as_ref(),
-                left_machine: &self.config.departures(),
+                left_machine: &self.config.departures_beside(&self.departed()?),
                 epsilon_allowed: self.config.privacy.epsilon,
                 ledger: &ledger,
                 statistics: &statistics,

@@ -11,7 +11,7 @@ use albumen_synth::render::{EndpointPainter, Painter};
 use albumen_vision::illustrate::Illustrator;
 use anyhow::Context;
 
-use super::{Runner, Stage};
+use super::{Runner, Stage, served};
 use crate::models;
 
 impl Runner {
@@ -25,7 +25,8 @@ impl Runner {
             let painter = Illustrator::load(&icons, embedder, Some(&cache))?;
             return Ok(Box::new(painter));
         };
-        if let Some(client) = self.client(Stage::Render)? {
+        if let Some(client) = served::client(&self.config, Stage::Render)? {
+            self.depart(Stage::Render)?;
             return Ok(Box::new(EndpointPainter {
                 client,
                 negative_prompt: render.negative_prompt.clone(),
@@ -49,7 +50,7 @@ impl Runner {
 /// Fails where a renderer cannot draw as configured: by its configurations and the headers of its
 /// weights, before any stage runs. Of a server this is not asked.
 pub(crate) fn check(found: &Found, render: &RenderConfig, device: Device) -> anyhow::Result<()> {
-    if matches!(found.place, Place::Endpoint(_)) {
+    if matches!(found.place, Place::Endpoint) {
         return Ok(());
     }
     let (options, settings) = (load_options(render, device)?, settings(render)?);

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::Path;
 
 use albumen_endpoint::{Client, EndpointName};
-use albumen_schema::{Config, Sent};
+use albumen_schema::{Config, Departure, Sent};
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::{Runner, Stage};
+use crate::departures;
 use crate::progress::say;
 
 /// The model's name that the configuration gives a stage which a server may serve.
@@ -31,6 +32,13 @@ pub(crate) fn client(config: &Config, stage: Stage) -> anyhow::Result<Option<Cli
         .transpose()?)
 }
 
+/// What leaves the machine for a stage.
+fn departures(config: &Config, stage: Stage) -> Vec<Departure> {
+    let mut sent = config.departures();
+    sent.retain(|departure| departure.stage == stage.name());
+    sent
+}
+
 /// What a stage's answers depend on in `[endpoint]`, and what leaves the machine for it; `Null` without
 /// a server.
 pub(crate) fn settings(config: &Config, stage: Stage) -> Value {
@@ -38,8 +46,11 @@ pub(crate) fn settings(config: &Config, stage: Stage) -> Value {
     if !served {
         return Value::Null;
     }
-    let mut sent = config.departures();
-    sent.retain(|departure| departure.stage == stage.name());
+    let mut sent = departures(config, stage);
+    for departure in &mut sent {
+        // It is a setting of the stage itself.
+        departure.model = None;
+    }
     json!({
         "photo_side": config.endpoint.photo_side,
         "send_seed": config.endpoint.send_seed,
@@ -47,30 +58,41 @@ pub(crate) fn settings(config: &Config, stage: Stage) -> Value {
     })
 }
 
-/// Says what leaves the machine.
-pub(super) fn announce(config: &Config, stage: Stage, client: &Client) {
-    if !client.is_remote() {
-        return;
-    }
-    for departure in config.departures() {
-        if departure.stage == stage.name() {
-            let what = match departure.sent {
-                Sent::Photos => "private photos leave",
-                Sent::Captions => "captions of private photos leave",
-                Sent::SyntheticCaptions => "synthetic captions leave",
-            };
-            let open = if departure.encrypted {
-                ""
-            } else {
-                ", not encrypted"
-            };
-            say(&format!(
-                "{}: {what} this machine for {}{open}",
-                stage.name(),
-                departure.host
-            ));
+impl Runner {
+    /// Writes down what a stage is about to send to another machine, and says it.
+    pub(super) fn depart(&self, stage: Stage) -> anyhow::Result<()> {
+        let leaving = departures(&self.config, stage);
+        if leaving.is_empty() {
+            return Ok(());
         }
+        departures::record(&self.dir.departures(), &leaving)?;
+        for departure in &leaving {
+            announce(departure);
+        }
+        Ok(())
     }
+
+    /// What has left the machine in this run, under whatever configuration.
+    pub(super) fn departed(&self) -> anyhow::Result<Vec<Departure>> {
+        departures::read(&self.dir.departures())
+    }
+}
+
+fn announce(departure: &Departure) {
+    let what = match departure.sent {
+        Sent::Photos => "private photos leave",
+        Sent::Captions => "captions of private photos leave",
+        Sent::SyntheticCaptions => "synthetic captions leave",
+    };
+    let open = if departure.encrypted {
+        ""
+    } else {
+        ", not encrypted"
+    };
+    say(&format!(
+        "{}: {what} this machine for {}{open}",
+        departure.stage, departure.host
+    ));
 }
 
 /// Writes a file that nobody else may read.

@@ -7,7 +7,6 @@ use albumen_corpus::{
     CorpusError, EndpointSummarizer, JournalPlace, LmSummarizer, SummaryWriter, caption_stage,
     ingest_stage, summarize_stage,
 };
-use albumen_endpoint::Client;
 use albumen_lm::Device;
 use albumen_schema::StageManifest;
 use anyhow::Context;
@@ -58,10 +57,14 @@ impl Runner {
         let mut progress = Progress::start("summarize");
         let part = Part::start(&self.output(Stage::Summarize))?;
         let max_tokens = self.config.summarize.max_tokens;
-        let client = self.client(Stage::Summarize)?;
+        let client = served::client(&self.config, Stage::Summarize)?;
         let model;
         let writer: Box<dyn SummaryWriter + '_> = if let Some(client) = client {
-            Box::new(EndpointSummarizer { client, max_tokens })
+            let refusals = self.refusals(Stage::Summarize);
+            let writer = EndpointSummarizer::rehearsed(client, max_tokens, &refusals);
+            let writer = writer.map_err(|e| self.with_words(e))?;
+            self.depart(Stage::Summarize)?;
+            Box::new(writer)
         } else {
             // On the processor, where an album's summary depends on no other album.
             model = self.models.language_model(
@@ -91,13 +94,10 @@ impl Runner {
         Ok(())
     }
 
-    /// The server of a stage, if the configuration gives it one; says so where it is on another machine.
-    pub(super) fn client(&self, stage: Stage) -> anyhow::Result<Option<Client>> {
-        let client = served::client(&self.config, stage)?;
-        if let Some(client) = &client {
-            served::announce(&self.config, stage, client);
-        }
-        Ok(client)
+    /// What the server of a stage would not answer.
+    pub(super) fn refusals(&self, stage: Stage) -> PathBuf {
+        let name = format!("{}-refused.jsonl", stage.name());
+        self.dir.private().join(name)
     }
 
     /// Answers of a stage that is under way.
@@ -117,7 +117,7 @@ impl Runner {
     }
 
     /// The error, and what the server said of it in a private file: it may quote a photo's request.
-    fn with_words(&self, error: CorpusError) -> anyhow::Error {
+    pub(super) fn with_words(&self, error: CorpusError) -> anyhow::Error {
         let words = match &error {
             CorpusError::Endpoint(error) => error.server_words(),
             _ => None,

@@ -72,6 +72,18 @@ pub(crate) fn album_prompt<S: AsRef<str>>(captions: &[S]) -> String {
     format!("\nPhotos: {}\nAlbum:", subjects.join("; "))
 }
 
+/// The prompt about a made-up album of many photos with long captions: public, and as long as a real one
+/// may well be.
+pub(crate) fn long_prompt() -> String {
+    let caption = |day| {
+        format!(
+            "on day {day} two children build a castle of sand beside the harbour while an old dog sleeps there"
+        )
+    };
+    let captions: Vec<String> = (1..=MAX_CAPTIONS).map(caption).collect();
+    album_prompt(&captions)
+}
+
 /// How a photo was taken, in the tagger's words: no part of what an album is about.
 const MANNER: &[&str] = &[
     " in daylight",
@@ -121,6 +133,13 @@ mod tests {
             album_prompt(&captions),
             "\nPhotos: a lion; a castle by a cliff; two kids, a dog and a ball\nAlbum:"
         );
+    }
+
+    #[test]
+    fn the_public_album_is_as_long_as_they_come() {
+        let prompt = long_prompt();
+        assert_eq!(prompt.matches(';').count(), MAX_CAPTIONS - 1);
+        assert_eq!(prompt.matches("sleeps there").count(), MAX_CAPTIONS);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Sampling;
 use super::validate::{Fault, is_endpoint, require, sampling};
+use crate::endpoint::shown;
 
 /// `[caption]`: how photos get captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +68,7 @@ impl CaptionConfig {
                 || rest("path:").is_some()
                 || rest("hub:").is_some_and(|r| r.contains('/')),
             "caption.model",
-            format!("is `{}`, which names no captioner", self.model),
+            format!("is `{}`, which names no captioner", shown(&self.model)),
             "use `asset:efficientnet-lite0`, `hub:OWNER/NAME@REVISION`, \
              `endpoint:http://HOST:PORT/v1#MODEL`, or `path:` and a directory with config.json, \
              safetensors, tokenizer.json and preprocessor_config.json",

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::validate::{Fault, is_endpoint, require};
+use crate::endpoint::shown;
 
 /// The renderer that needs no image model.
 pub const ILLUSTRATION: &str = "illustration";
@@ -119,7 +120,7 @@ impl RenderConfig {
         require(
             self.is_illustration() || served || local,
             "render.model",
-            format!("is `{}`, which names no renderer", self.model),
+            format!("is `{}`, which names no renderer", shown(&self.model)),
             "use `illustration`, `hub:OWNER/NAME@REVISION`, `path:` and a directory in the layout of \
              diffusers, or `endpoint:http://HOST:PORT/v1#MODEL`",
         )?;

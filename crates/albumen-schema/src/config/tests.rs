@@ -120,8 +120,8 @@ fn values_out_of_range_point_at_the_value() {
         ),
         (
             "[train.summary]",
-            "[train]\nmodel = \"endpoint:http://h/v1\"\n[train.summary]",
-            "c.toml:13:9: `train.model` is `endpoint:http://h/v1`",
+            "[train]\nmodel = \"endpoint:http://u:s3cret@h/v1\"\n[train.summary]",
+            "c.toml:13:9: `train.model` is `endpoint:http:`, which names no model",
         ),
         (
             "[generate]",

@@ -2,6 +2,7 @@
 
 use super::{Config, ModelTraining, PublicTraining, Sampling};
 use crate::EndpointName;
+use crate::endpoint::shown;
 
 /// A value out of range: the dotted key, what is wrong, and the mend.
 #[derive(Debug)]
@@ -347,7 +348,7 @@ fn language_model(name: &str, key: &str) -> Result<(), Fault> {
             || rest("path:").is_some()
             || rest("hub:").is_some_and(|r| r.contains('/')),
         key,
-        format!("is `{name}`, which names no model"),
+        format!("is `{}`, which names no model", shown(name)),
         "use `asset:smollm2-135m-instruct`, `hub:OWNER/NAME@REVISION`, or `path:` and a GGUF file \
          or a directory with config.json, safetensors and tokenizer.json",
     )

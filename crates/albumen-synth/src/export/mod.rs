@@ -34,7 +34,9 @@ use std::path::Path;
 
 use albumen_accounting::History;
 use albumen_schema::config::ExportFormat;
-use albumen_schema::{Config, Curated, ModelStatement, PrivacyStatement, PublicTrainingStatement};
+use albumen_schema::{
+    Config, Curated, Departure, ModelStatement, PrivacyStatement, PublicTrainingStatement,
+};
 
 pub use statement::of_ledger;
 pub(crate) use statement::without_own_hash;
@@ -83,6 +85,8 @@ pub struct Release<'a> {
     pub statistics: &'a Path,
     /// The run's ledger.
     pub ledger: &'a Path,
+    /// What the run has recorded as sent to servers on other machines.
+    pub departed: &'a [Departure],
 }
 
 /// Writes the release to `out`, replacing what lies there only when the new one is whole.
@@ -104,7 +108,7 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     statement.statistics = statistics::read(release.statistics, &history)?;
     statement.public_training = release.public_training.cloned();
     statement.models = release.models.to_vec();
-    statement.left_machine = release.config.departures();
+    statement.left_machine = release.config.departures_beside(release.departed);
 
     let rows = rows::of(release.curated);
     if rows.is_empty() {

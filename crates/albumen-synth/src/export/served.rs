@@ -7,9 +7,9 @@ pub(super) fn by(model: &str) -> Option<EndpointName> {
     EndpointName::of_model(model).ok().flatten()
 }
 
-/// The model's name, as its server has it.
+/// The model's public name, as its server has it.
 pub(super) fn model(name: &EndpointName) -> &str {
-    name.model().unwrap_or("the model of a server")
+    name.public_model().unwrap_or("the model of a server")
 }
 
 /// The model of a stage in a few words, with where it ran.

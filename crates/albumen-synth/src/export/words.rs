@@ -107,11 +107,22 @@ pub fn not_covered(statement: &PrivacyStatement) -> Vec<String> {
          results, the guarantee would not hold."
             .to_owned()
     }))
-    .chain(statement.left_machine.iter().filter_map(departure))
+    .chain(departures(&statement.left_machine))
     .chain([format!(
         "The declared number of {unit}s, if it was not in truth a public number."
     )])
     .collect()
+}
+
+/// What servers saw of the private albums, each said once: two models of one server saw the same.
+fn departures(all: &[Departure]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for sentence in all.iter().filter_map(departure) {
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    said
 }
 
 /// What a server saw of the private albums; `None` where it saw synthetic text only.

@@ -211,6 +211,7 @@ fn export_run(dir: &Path) -> PathBuf {
         public_training: None,
         statistics: &dir.join("statistics"),
         ledger: &dir.join("ledger.jsonl"),
+        departed: &[],
     };
     export(&release, &out).unwrap();
     out

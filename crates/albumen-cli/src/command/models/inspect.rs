@@ -18,7 +18,7 @@ pub(super) fn inspect(args: &ModelsInspectArgs) -> Outcome {
     match (&found.place, found.kind()) {
         (Place::Local(_), Some(Kind::Language)) => language(args, &found),
         (Place::Local(_), _) => other(args, &found),
-        (Place::Endpoint(_), _) => Err(anyhow::anyhow!(
+        (Place::Endpoint, _) => Err(anyhow::anyhow!(
             "{} has no files here to inspect\n  hint: ask its server what it is",
             found.name
         )

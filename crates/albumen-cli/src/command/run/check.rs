@@ -2,7 +2,7 @@
 
 use albumen_lm::weights::{config_from_json, read_config};
 use albumen_models::Name;
-use albumen_schema::Config;
+use albumen_schema::{Config, EndpointName};
 use serde_json::{Value, json};
 
 use crate::budget::Budget;
@@ -19,7 +19,12 @@ pub(super) fn check(config: &Config, as_json: bool) -> Outcome {
     let mut notes = Vec::new();
     for (key, name, kinds) in named(config) {
         // What is no name is the configuration's fault.
-        name.parse::<Name>().map_err(Failure::usage)?;
+        if EndpointName::of_model(name)
+            .map_err(Failure::usage)?
+            .is_none()
+        {
+            name.parse::<Name>().map_err(Failure::usage)?;
+        }
         let look = models.look(name)?;
         look.require(kinds, key)?;
         if let Look::ToFetch { known, .. } = &look {
