@@ -169,6 +169,7 @@ impl Runner {
                     t.lora_targets,
                     t.lora_layers,
                     t.init_seed,
+                    t.freeze_a,
                     limits
                 ])
             }

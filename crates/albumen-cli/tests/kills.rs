@@ -259,6 +259,7 @@ fn a_run_killed_at_any_moment_pays_for_each_release_once() {
         alpha: 16.0,
         layers: Some(1),
         targets: vec![Target::Q, Target::V],
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &lora).unwrap();
     let job = Job {
@@ -299,6 +300,7 @@ fn a_real_run_killed_at_any_moment_pays_for_each_release_once() {
         alpha: 16.0,
         layers: Some(2),
         targets: vec![Target::Q, Target::V],
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &lora).unwrap();
     let job = Job {

@@ -124,7 +124,10 @@ impl<K: Kernels> Lm<K> {
         let mut d_u = None;
         if let Some((site, u)) = site.zip(u) {
             let du = k.lora_backward(g, &a.params, site, a.scale)?; // (n, blocks * rank)
-            k.lora_gradients(&x()?, u, g, &du, site, a.scale, pass.units, pass.gradients)?;
+            // A frozen A needs no x.
+            let x = (a.scale.frozen == 0).then(x).transpose()?;
+            let of_a = x.as_ref().map(|x| (x, &du));
+            k.lora_gradients(of_a, u, g, site, a.scale, pass.units, pass.gradients)?;
             d_u = Some((site, du));
         }
         if !more {

@@ -1,7 +1,8 @@
 //! Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685): `y = x W^T + (alpha / rank) x A^T B^T`.
 //!
-//! All parameters lie in one flat vector, so that what clips and sums gradients need know nothing of
-//! the model. [`LoraLayout`] says where each matrix is.
+//! All parameters lie in one flat vector, the A matrices before the B matrices, so that what clips and
+//! sums gradients need know nothing of the model. [`LoraLayout`] says where each matrix is. Where A is
+//! frozen, the trained parameters are the vector's rear part, and only they leave this crate.
 
 use std::ops::Range;
 
@@ -61,6 +62,10 @@ pub struct LoraConfig {
     /// Only the last so many layers; all where absent.
     #[serde(default)]
     pub layers: Option<usize>,
+    /// Leave the A matrices as this public seed draws them and train B alone (FFA-LoRA, Sun et al. 2024,
+    /// arXiv:2403.12313): noise falls on fewer parameters, and never on both factors of a product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_a: Option<u64>,
 }
 
 /// One matrix in the flat vector.
@@ -70,20 +75,24 @@ pub struct LoraTensor {
     pub name: String,
     /// (rank, in) for A, (out, rank) for B, row-major.
     pub shape: [usize; 2],
-    /// Where it starts in the flat vector.
+    /// Where it starts in the flat vector, frozen matrices counted.
     pub offset: usize,
 }
 
 impl LoraTensor {
-    pub(crate) fn is_b(&self) -> bool {
+    fn is_b(&self) -> bool {
         self.name.ends_with("lora_B.weight")
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.shape[0] * self.shape[1]
     }
 }
 
 /// One adapted projection within a [`Site`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Where B, (out, rank), starts in the flat vector.
+    /// Where B, (out, rank), starts in the flat vector. A site's follow each other.
     pub(crate) b: usize,
     /// Columns of the site's output that belong to this projection.
     pub(crate) columns: Range<usize>,
@@ -114,7 +123,10 @@ pub(crate) struct LayerSites {
 pub struct LoraLayout {
     config: LoraConfig,
     tensors: Vec<LoraTensor>,
-    len: usize,
+    /// The front of the flat vector, where it is frozen.
+    frozen: Vec<f32>,
+    /// Numbers in A and B matrices.
+    len: [usize; 2],
     first_layer: usize,
     sites: Vec<LayerSites>,
 }
@@ -131,7 +143,8 @@ impl LoraLayout {
         let mut layout = Self {
             config: config.clone(),
             tensors: Vec::new(),
-            len: 0,
+            frozen: Vec::new(),
+            len: [0; 2],
             first_layer: model.num_layers - layers,
             sites: vec![LayerSites::default(); model.num_layers],
         };
@@ -149,7 +162,30 @@ impl LoraLayout {
                 down: layout.site(layer, i, &[(Down, h)]),
             };
         }
+        layout.put_b_after_a();
+        if let Some(seed) = config.frozen_a {
+            layout.frozen = layout.draw_a(seed);
+        }
         Ok(layout)
+    }
+
+    fn put_b_after_a(&mut self) {
+        let [a, _] = self.len;
+        for tensor in self.tensors.iter_mut().filter(|t| t.is_b()) {
+            tensor.offset += a;
+        }
+        self.tensors.sort_by_key(|t| t.offset);
+        for layer in &mut self.sites {
+            let sites = [
+                &mut layer.qkv,
+                &mut layer.o,
+                &mut layer.gate_up,
+                &mut layer.down,
+            ];
+            for block in sites.into_iter().flatten().flat_map(|s| &mut s.blocks) {
+                block.b += a;
+            }
+        }
     }
 
     fn site(&mut self, layer: usize, input: usize, parts: &[(Target, usize)]) -> Option<Site> {
@@ -165,23 +201,24 @@ impl LoraLayout {
         if adapted.is_empty() {
             return None;
         }
-        let a = self.len;
+        let a = self.len[0];
         for (target, _) in &adapted {
-            self.push(layer, *target, "lora_A", [rank, input]);
+            self.push(layer, *target, 0, [rank, input]);
         }
         let mut blocks = Vec::with_capacity(adapted.len());
         for (target, columns) in adapted {
-            let b = self.push(layer, target, "lora_B", [columns.len(), rank]);
+            let b = self.push(layer, target, 1, [columns.len(), rank]);
             blocks.push(Block { b, columns });
         }
         Some(Site { input, a, blocks })
     }
 
-    fn push(&mut self, layer: usize, target: Target, part: &str, shape: [usize; 2]) -> usize {
-        let module = target.module();
+    /// Adds an A (0) or a B (1) after the others of its kind, and gives its place among them.
+    fn push(&mut self, layer: usize, target: Target, kind: usize, shape: [usize; 2]) -> usize {
+        let (module, part) = (target.module(), ["lora_A", "lora_B"][kind]);
         let name = format!("base_model.model.model.layers.{layer}.{module}.{part}.weight");
-        let offset = self.len;
-        self.len += shape[0] * shape[1];
+        let offset = self.len[kind];
+        self.len[kind] += shape[0] * shape[1];
         self.tensors.push(LoraTensor {
             name,
             shape,
@@ -200,10 +237,16 @@ impl LoraLayout {
         &self.tensors
     }
 
-    /// Length of the flat vector, never 0.
+    /// How many parameters are trained, never 0: the whole flat vector, or its B matrices alone.
     #[expect(clippy::len_without_is_empty, reason = "no layout is empty")]
     pub fn len(&self) -> usize {
-        self.len
+        let [a, b] = self.len;
+        a + b - self.frozen.len()
+    }
+
+    /// The numbers before the trained ones in the flat vector.
+    pub(crate) fn frozen(&self) -> &[f32] {
+        &self.frozen
     }
 
     /// The lowest adapted layer; training touches nothing below it.
@@ -220,40 +263,45 @@ impl LoraLayout {
         &self.sites[layer]
     }
 
-    /// Fresh parameters: A uniform in `+-1/sqrt(in)` (Kaiming with a = sqrt 5, as PEFT has it), B
-    /// zero, so that the adapted model starts as the frozen one. The seed is public.
+    /// Fresh parameters: A, unless it is frozen, uniform in `+-1/sqrt(in)` (Kaiming with a = sqrt 5, as
+    /// PEFT has it), B zero, so that the adapted model starts as the frozen one. The seed is public.
     pub fn init(&self, seed: u64) -> Vec<f32> {
+        let mut params = if self.frozen.is_empty() {
+            self.draw_a(seed)
+        } else {
+            Vec::new()
+        };
+        params.resize(self.len(), 0.0);
+        params
+    }
+
+    fn draw_a(&self, seed: u64) -> Vec<f32> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut params = vec![0.0; self.len];
+        let mut params = vec![0.0; self.len[0]];
         for tensor in self.tensors.iter().filter(|t| !t.is_b()) {
-            let [rank, input] = tensor.shape;
-            let bound = 1.0 / (input as f32).sqrt();
-            for p in &mut params[tensor.offset..tensor.offset + rank * input] {
+            let bound = 1.0 / (tensor.shape[1] as f32).sqrt();
+            for p in &mut params[tensor.range()] {
                 *p = rng.random_range(-bound..bound);
             }
         }
         params
     }
 
-    /// The parameters as a safetensors file with PEFT's tensor names.
+    /// The parameters, frozen ones too, as a safetensors file with PEFT's tensor names.
     ///
     /// # Errors
     /// Where `params` is not of this layout's length.
     pub fn to_safetensors(&self, params: &[f32]) -> Result<Vec<u8>, LmError> {
         self.check_len(params)?;
-        let bytes: Vec<u8> = params.iter().flat_map(|p| p.to_le_bytes()).collect();
+        let all = self.frozen.iter().chain(params);
+        let bytes: Vec<u8> = all.flat_map(|p| p.to_le_bytes()).collect();
         let mut views = Vec::with_capacity(self.tensors.len());
-        for LoraTensor {
-            name,
-            shape,
-            offset,
-        } in &self.tensors
-        {
-            let data = &bytes[offset * 4..(offset + shape[0] * shape[1]) * 4];
-            let view =
-                safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), data)
-                    .map_err(|e| LmError::AdapterFile(e.to_string()))?;
-            views.push((name.as_str(), view));
+        for tensor in &self.tensors {
+            let Range { start, end } = tensor.range();
+            let (data, shape) = (&bytes[4 * start..4 * end], tensor.shape.to_vec());
+            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, data)
+                .map_err(|e| LmError::AdapterFile(e.to_string()))?;
+            views.push((tensor.name.as_str(), view));
         }
         safetensors::serialize(views, None).map_err(|e| LmError::AdapterFile(e.to_string()))
     }
@@ -261,7 +309,8 @@ impl LoraLayout {
     /// Reads parameters written by [`LoraLayout::to_safetensors`] or by PEFT (f32).
     ///
     /// # Errors
-    /// Where the file is broken, or a tensor is missing or of another shape or type.
+    /// Where the file is broken, a tensor is missing or of another shape or type, or a frozen one has
+    /// other numbers.
     pub fn from_safetensors(&self, bytes: &[u8]) -> Result<Vec<f32>, LmError> {
         let refuse = |why: String| LmError::AdapterFile(why);
         let file =
@@ -272,13 +321,9 @@ impl LoraLayout {
                 "it has {found} tensors where {expected} are needed; its rank, targets or layers differ"
             )));
         }
-        let mut params = vec![0.0; self.len];
-        for LoraTensor {
-            name,
-            shape,
-            offset,
-        } in &self.tensors
-        {
+        let mut params = vec![0.0; self.frozen.len() + self.len()];
+        for tensor in &self.tensors {
+            let LoraTensor { name, shape, .. } = tensor;
             let view = file.tensor(name).map_err(|e| refuse(e.to_string()))?;
             if view.shape() != shape || view.dtype() != safetensors::Dtype::F32 {
                 let (found, dtype) = (view.shape(), view.dtype());
@@ -286,14 +331,20 @@ impl LoraLayout {
                     "{name} is {dtype:?} {found:?} where F32 {shape:?} is needed"
                 )));
             }
-            for (p, b) in params[*offset..]
+            for (p, b) in params[tensor.range()]
                 .iter_mut()
                 .zip(view.data().chunks_exact(4))
             {
                 *p = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
             }
         }
-        Ok(params)
+        let trained = params.split_off(self.frozen.len());
+        if params != self.frozen {
+            return Err(refuse(
+                "its A matrices are not those that the seed of the frozen ones draws".into(),
+            ));
+        }
+        Ok(trained)
     }
 
     /// Whether the layout belongs to this model and the parameters to the layout.
@@ -306,12 +357,12 @@ impl LoraLayout {
     }
 
     fn check_len(&self, params: &[f32]) -> Result<(), LmError> {
-        if params.len() == self.len {
+        if params.len() == self.len() {
             return Ok(());
         }
         Err(LmError::Parameters {
             found: params.len(),
-            expected: self.len,
+            expected: self.len(),
         })
     }
 }
@@ -348,6 +399,6 @@ fn check(model: &ModelConfig, config: &LoraConfig, layers: usize) -> Result<(), 
 pub struct Adapter<'a> {
     /// Where everything is.
     pub layout: &'a LoraLayout,
-    /// The flat vector, `layout.len()` long.
+    /// The trained parameters, `layout.len()` of them.
     pub params: &'a [f32],
 }

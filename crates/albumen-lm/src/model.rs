@@ -177,7 +177,9 @@ impl<K: Kernels> Lm<K> {
         adapter: Adapter<'a>,
     ) -> Result<DeviceAdapter<'a, K>, LmError> {
         adapter.layout.check(&self.config, adapter.params)?;
-        let params = self.kernels.upload(adapter.params, adapter.params.len())?;
+        let frozen = adapter.layout.frozen();
+        let all = [frozen, adapter.params].concat();
+        let params = self.kernels.upload(&all, all.len())?;
         let rank = adapter.layout.config().rank;
         Ok(DeviceAdapter {
             adapter,
@@ -185,6 +187,7 @@ impl<K: Kernels> Lm<K> {
             scale: LoraScale {
                 rank,
                 scale: adapter.layout.scale(),
+                frozen: frozen.len(),
             },
         })
     }

@@ -134,6 +134,7 @@ fn check(weights: impl Fn() -> Weights, layers: Option<usize>, precision: Precis
         alpha: 8.0,
         targets: ALL.to_vec(),
         layers,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(lm.config(), &config).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(3);

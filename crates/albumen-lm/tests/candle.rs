@@ -25,6 +25,7 @@ fn layout(family: &str, targets: Vec<Target>, layers: Option<usize>) -> LoraLayo
         alpha: 2.0 * rank as f32,
         targets,
         layers,
+        frozen_a: None,
     };
     LoraLayout::new(&Weights::load(&golden(family)).unwrap().config, &config).unwrap()
 }

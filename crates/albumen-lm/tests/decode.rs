@@ -27,6 +27,7 @@ fn tiny(family: &str, precision: Precision) -> (Lm, LoraLayout, Vec<f32>) {
         alpha: 6.0,
         targets,
         layers: Some(1),
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &config).unwrap();
     let mut params = layout.init(5);

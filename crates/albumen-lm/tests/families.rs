@@ -20,6 +20,7 @@ fn model(family: &str) -> (Lm, LoraLayout) {
         alpha: 2.0 * rank as f32,
         targets,
         layers: None,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &config).unwrap();
     (Lm::new(weights, Precision::F32).unwrap(), layout)

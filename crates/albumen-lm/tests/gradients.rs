@@ -47,6 +47,7 @@ fn tiny(family: &str, targets: &[Target], layers: Option<usize>) -> (Lm, LoraLay
         alpha: 5.0,
         targets: targets.to_vec(),
         layers,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &config).unwrap();
     let params = numbers(layout.len(), 7).iter().map(|x| 0.4 * x).collect();
@@ -158,6 +159,33 @@ fn a_unit_of_several_sequences_has_the_sum_of_their_gradients() {
         assert!((row.1 - parts.iter().map(|p| p.1).sum::<f32>()).abs() < 1e-5);
     }
     run(&lm, adapter, &[], Budget::default());
+}
+
+#[test]
+fn with_a_frozen_the_gradients_are_those_of_b() {
+    for family in ["llama", "gemma2", "qwen3"] {
+        let (lm, full, _) = tiny(family, &ALL, Some(2));
+        let frozen = LoraConfig {
+            frozen_a: Some(4),
+            ..full.config().clone()
+        };
+        let layout = LoraLayout::new(lm.config(), &frozen).unwrap();
+        let params = numbers(layout.len(), 7);
+        let all = [&full.init(4)[..full.len() - params.len()], &params].concat();
+        let of = |layout, params| Adapter { layout, params };
+        let sequences = sequences(lm.config().vocab_size);
+        let units: Vec<_> = sequences.iter().map(|s| vec![Example::from(s)]).collect();
+        let got = run(&lm, of(&layout, &params), &units, Budget::default());
+        let expected = run(&lm, of(&full, &all), &units, Budget::default());
+        for ((gradient, loss), (of_all, same_loss)) in got.iter().zip(&expected) {
+            assert_eq!(
+                gradient[..],
+                of_all[full.len() - params.len()..],
+                "{family}"
+            );
+            assert_eq!(loss, same_loss, "{family}");
+        }
+    }
 }
 
 #[test]
@@ -399,6 +427,7 @@ fn bf16_gradients_of_smollm2_have_the_norms_of_f32() {
             alpha: 16.0,
             targets,
             layers: None,
+            frozen_a: None,
         };
         let layout = LoraLayout::new(&weights.config, &config).unwrap();
         let params: Vec<f32> = numbers(layout.len(), 1).iter().map(|x| 0.03 * x).collect();

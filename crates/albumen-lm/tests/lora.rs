@@ -15,6 +15,7 @@ fn config(rank: usize, targets: &[Target], layers: Option<usize>) -> LoraConfig 
         alpha: 8.0,
         targets: targets.to_vec(),
         layers,
+        frozen_a: None,
     }
 }
 
@@ -103,6 +104,31 @@ fn files_give_back_what_was_written_and_foreign_ones_are_refused() {
     }
     let short = layout.to_safetensors(&params[1..]);
     assert!(matches!(short, Err(LmError::Parameters { .. })));
+}
+
+#[test]
+fn frozen_matrices_are_no_parameters_but_stand_in_files() {
+    let model = Weights::load(&golden("llama")).unwrap().config;
+    let trained = config(3, &[Target::O, Target::Gate], None);
+    let frozen = |seed| LoraConfig {
+        frozen_a: Some(seed),
+        ..trained.clone()
+    };
+    let full = LoraLayout::new(&model, &trained).unwrap();
+    let layout = LoraLayout::new(&model, &frozen(5)).unwrap();
+    let b = full.tensors().iter().filter(|t| t.name.contains("lora_B"));
+    let b: usize = b.map(|t| t.shape[0] * t.shape[1]).sum();
+    assert_eq!((layout.len(), layout.init(1)), (b, vec![0.0; b]));
+
+    let params: Vec<f32> = (0..b).map(|i| i as f32 * 0.5).collect();
+    let bytes = layout.to_safetensors(&params).unwrap();
+    assert_eq!(layout.from_safetensors(&bytes).unwrap(), params);
+    let a = full.init(5);
+    let all = [&a[..full.len() - b], &params].concat();
+    assert_eq!(full.from_safetensors(&bytes).unwrap(), all);
+    let other = LoraLayout::new(&model, &frozen(6)).unwrap();
+    let refused = other.from_safetensors(&bytes);
+    assert!(matches!(refused, Err(LmError::AdapterFile(_))));
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn peak_memory_does_not_grow_with_the_batch() {
         alpha: 16.0,
         targets,
         layers: None,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&weights.config, &config).unwrap();
     let params = layout.init(1);

@@ -35,6 +35,7 @@ fn layout<K: Decode>(lm: &Lm<K>, layers: Option<usize>) -> (LoraLayout, Vec<f32>
         alpha: 4.0,
         targets: vec![Q, Key, V, O, Gate, Up, Down],
         layers,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(lm.config(), &config).unwrap();
     let params = (0..layout.len()).map(|i| 0.2 * ((i * 37 % 101) as f32 / 101.0 - 0.5));

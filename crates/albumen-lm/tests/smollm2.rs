@@ -123,6 +123,7 @@ fn eight_bits_write_nearly_the_same_and_cannot_be_trained() {
         alpha: 4.0,
         targets: vec![Target::Q],
         layers: Some(1),
+        frozen_a: None,
     };
     let layout = LoraLayout::new(int8.config(), &lora).unwrap();
     let adapter = Adapter {

@@ -173,6 +173,7 @@ mod tests {
             alpha: 8.0,
             targets: vec![Target::Q, Target::V],
             layers: Some(2),
+            frozen_a: None,
         };
         let layout = LoraLayout::new(lm.config(), &lora).unwrap();
         let engine = Engine {

@@ -16,6 +16,7 @@ pub fn lora_config(train: &TrainConfig) -> LoraConfig {
         alpha: train.lora_alpha,
         targets: targets(train.lora_targets),
         layers: Some(train.lora_layers),
+        frozen_a: train.freeze_a.then_some(train.init_seed),
     }
 }
 

@@ -208,6 +208,7 @@ pub(crate) fn layout(
         alpha: 16.0,
         targets,
         layers: Some(layers),
+        frozen_a: None,
     };
     let layout = LoraLayout::new(config, &config_)?;
     let mut rng = ChaCha8Rng::seed_from_u64(3);

@@ -83,6 +83,8 @@ pub struct LoraScale {
     pub rank: usize,
     /// `alpha / rank`.
     pub scale: f32,
+    /// Numbers at the front of the parameters that have no gradients: none, or all A matrices.
+    pub frozen: usize,
 }
 
 /// The operations of a decoder with LoRA, forward and backward, over row-major f32 matrices whose
@@ -277,13 +279,13 @@ pub trait Kernels: Send + Sync + Sized {
         dx: &mut Self::Matrix,
     ) -> Result<(), LmError>;
     /// Writes each unit's gradients of A, `du^T x`, and B, `scale g^T u`, summed over the unit's
-    /// rows, into its row of `gradients` (units, parameters).
+    /// rows, into its row of `gradients` (units, trained parameters). `a` is (x, du), and nothing where
+    /// A is frozen.
     fn lora_gradients(
         &self,
-        x: &Self::Matrix,
+        a: Option<(&Self::Matrix, &Self::Matrix)>,
         u: &Self::Matrix,
         g: &Self::Matrix,
-        du: &Self::Matrix,
         site: &Site,
         lora: LoraScale,
         units: &[Range<usize>],

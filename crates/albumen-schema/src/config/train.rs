@@ -86,6 +86,11 @@ pub struct TrainConfig {
     /// Seed of the adapters' public initial values.
     #[serde(default)]
     pub init_seed: u64,
+    /// Train the adapters' B matrices alone and leave A as `init_seed` draws it (FFA-LoRA, Sun et al.
+    /// 2024, arXiv:2403.12313): the noise falls on fewer parameters. Wants five to ten times the
+    /// learning rate.
+    #[serde(default)]
+    pub freeze_a: bool,
     /// Compute the hidden states below the adapted layers once and keep them in memory. A setting and
     /// no choice by size: the corpus's size must not decide how gradients are rounded.
     #[serde(default = "default_cache")]

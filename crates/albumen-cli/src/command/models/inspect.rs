@@ -137,6 +137,7 @@ fn language(args: &ModelsInspectArgs, found: &Found) -> Outcome {
         alpha: args.rank as f32,
         targets: targets(args.targets.into()),
         layers: args.layers,
+        frozen_a: None,
     };
     let layout = LoraLayout::new(&inspection.config, &config);
     let memory = |precision| {

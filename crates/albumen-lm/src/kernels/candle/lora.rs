@@ -87,10 +87,9 @@ pub(super) fn input(
 
 /// See `Kernels::lora_gradients`; one batched product a batch of units and matrix.
 pub(super) fn gradients(
-    x: &Tensor,
+    a: Option<(&Tensor, &Tensor)>,
     u: &Tensor,
     g: &Tensor,
-    du: &Tensor,
     site: &Site,
     lora: LoraScale,
     plan: &UnitPlan,
@@ -99,25 +98,33 @@ pub(super) fn gradients(
     if plan.batches.is_empty() {
         return Ok(());
     }
-    let (rank, mut width) = (lora.rank, 0);
-    let mut results = Vec::with_capacity(plan.batches.len());
-    for batch in &plan.batches {
-        let transposed = |t: Tensor| t.transpose(1, 2)?.contiguous();
-        let (x, g) = (batch.take(x)?, batch.take(g)?); // (units, rows, input), (units, rows, out)
+    let rank = lora.rank;
+    let transposed = |t: Tensor| t.transpose(1, 2)?.contiguous();
+    let write = |results: Vec<Tensor>, at: usize| {
+        let width = results[0].dim(1)?;
+        let by_unit = plan.by_unit(results, width)?.contiguous()?;
+        Ok::<_, LmError>(gradients.slice_set(&by_unit, 1, at)?)
+    };
+    if let Some((x, du)) = a {
+        let results = plan.batches.iter().map(|batch| {
+            let du = transposed(batch.take_zero_padded(du)?)?;
+            Ok(du.matmul(&batch.take(x)?)?.flatten_from(1)?)
+        });
+        write(results.collect::<Result<_, LmError>>()?, site.a)?;
+    }
+    let results = plan.batches.iter().map(|batch| {
+        let g = batch.take(g)?; // (units, rows, out)
         let u = batch.take_zero_padded(u)?; // (units, rows, blocks * rank)
-        let du = transposed(batch.take_zero_padded(du)?)?;
-        // A's blocks and B's lie one after the other.
-        let mut parts = vec![du.matmul(&x)?.flatten_from(1)?];
-        for (i, block) in site.blocks.iter().enumerate() {
+        let parts = site.blocks.iter().enumerate().map(|(i, block)| {
             let u = u.narrow(2, i * rank, rank)?.contiguous()?;
             let db = transposed(columns(&g, block)?)?.matmul(&u)?; // (units, out, rank)
-            parts.push((db.flatten_from(1)? * f64::from(lora.scale))?);
-        }
-        let result = Tensor::cat(&parts, 1)?;
-        width = result.dim(1)?;
-        results.push(result);
-    }
-    let by_unit = plan.by_unit(results, width)?;
-    gradients.slice_set(&by_unit.contiguous()?, 1, site.a)?;
-    Ok(())
+            Ok((db.flatten_from(1)? * f64::from(lora.scale))?)
+        });
+        Ok(Tensor::cat(
+            &parts.collect::<Result<Vec<_>, LmError>>()?,
+            1,
+        )?)
+    });
+    let at = site.blocks[0].b - lora.frozen;
+    write(results.collect::<Result<_, LmError>>()?, at)
 }

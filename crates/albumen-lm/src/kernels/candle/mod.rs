@@ -372,10 +372,9 @@ impl Kernels for Candle {
 
     fn lora_gradients(
         &self,
-        x: &Tensor,
+        a: Option<(&Tensor, &Tensor)>,
         u: &Tensor,
         g: &Tensor,
-        du: &Tensor,
         site: &Site,
         lora: LoraScale,
         units: &[Range<usize>],
@@ -384,6 +383,6 @@ impl Kernels for Candle {
         let plan = self
             .unit_plans
             .get(units.to_vec(), |units| UnitPlan::new(units, &self.device))?;
-        lora::gradients(x, u, g, du, site, lora, &plan, gradients)
+        lora::gradients(a, u, g, site, lora, &plan, gradients)
     }
 }

@@ -321,6 +321,7 @@ fn site() -> (Site, LoraScale, usize) {
     let scale = LoraScale {
         rank: 2,
         scale: 1.5,
+        frozen: 0,
     };
     (site, scale, 60)
 }

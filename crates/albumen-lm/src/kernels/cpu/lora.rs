@@ -100,17 +100,23 @@ pub(crate) fn input(du: &Matrix, params: &[f32], site: &Site, dx: &mut Matrix) {
 
 /// Part of one unit's gradient: of the stacked A matrices, or of one block's B.
 struct Part<'a> {
-    rows: Range<usize>,
-    block: Option<usize>,
+    rows: &'a Range<usize>,
+    of: Of<'a>,
     to: &'a mut [f32],
+}
+
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    /// The stacked A matrices, from x and du.
+    A(&'a Matrix, &'a Matrix),
+    B(&'a Block, usize),
 }
 
 /// See `Kernels::lora_gradients`.
 pub(crate) fn gradients(
-    x: &Matrix,
+    a: Option<(&Matrix, &Matrix)>,
     u: &Matrix,
     g: &Matrix,
-    du: &Matrix,
     site: &Site,
     lora: LoraScale,
     units: &[Range<usize>],
@@ -119,35 +125,34 @@ pub(crate) fn gradients(
     let (w, rank, stride) = (u.cols(), lora.rank, gradients.cols());
     let mut parts = Vec::with_capacity(units.len() * (1 + site.blocks.len()));
     for (gradient, rows) in gradients.chunks_exact_mut(stride).zip(units) {
-        // A's blocks and B's lie one after the other.
-        let (to, mut left) = gradient[site.a..].split_at_mut(w * site.input);
-        parts.push(Part {
-            rows: rows.clone(),
-            block: None,
-            to,
-        });
+        let (front, mut left) = gradient.split_at_mut(site.blocks[0].b - lora.frozen);
+        if let Some((x, du)) = a {
+            let to = &mut front[site.a..site.a + w * site.input];
+            let of = Of::A(x, du);
+            parts.push(Part { rows, of, to });
+        }
         for (i, block) in site.blocks.iter().enumerate() {
             let to;
             (to, left) = left.split_at_mut(block.columns.len() * rank);
-            parts.push(Part {
-                rows: rows.clone(),
-                block: Some(i),
-                to,
-            });
+            let of = Of::B(block, i);
+            parts.push(Part { rows, of, to });
         }
     }
-    parts.into_par_iter().for_each(|Part { rows, block, to }| {
+    parts.into_par_iter().for_each(|Part { rows, of, to }| {
         let (n, first) = (rows.len(), rows.start);
         if n == 0 {
             return to.fill(0.0);
         }
-        let Some(i) = block else {
-            let du = View::new(&du[first * w..], n, w, w);
-            let x = View::new(&x[first * site.input..], n, site.input, site.input);
-            let to = ViewMut::new(to, w, site.input, site.input);
-            return matmul(to, false, 1.0, du.t(), x, Threads::One);
+        let (block, i) = match of {
+            Of::B(block, i) => (block, i),
+            Of::A(x, du) => {
+                let du = View::new(&du[first * w..], n, w, w);
+                let x = View::new(&x[first * site.input..], n, site.input, site.input);
+                let to = ViewMut::new(to, w, site.input, site.input);
+                return matmul(to, false, 1.0, du.t(), x, Threads::One);
+            }
         };
-        let columns = &site.blocks[i].columns;
+        let columns = &block.columns;
         let out = columns.len();
         // (rank, out) is the shape that `gemm` is fast at.
         let mut transposed = SCRATCH.take();

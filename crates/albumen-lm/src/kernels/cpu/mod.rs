@@ -325,16 +325,15 @@ impl Kernels for Cpu {
 
     fn lora_gradients(
         &self,
-        x: &Matrix,
+        a: Option<(&Matrix, &Matrix)>,
         u: &Matrix,
         g: &Matrix,
-        du: &Matrix,
         site: &Site,
         lora: LoraScale,
         units: &[Range<usize>],
         gradients: &mut Matrix,
     ) -> Result<(), LmError> {
-        lora::gradients(x, u, g, du, site, lora, units, gradients);
+        lora::gradients(a, u, g, site, lora, units, gradients);
         Ok(())
     }
 }

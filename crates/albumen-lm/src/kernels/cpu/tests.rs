@@ -211,7 +211,11 @@ fn low_rank_updates() {
         a: 0,
         blocks,
     };
-    let lora = LoraScale { rank, scale: 0.6 };
+    let lora = LoraScale {
+        rank,
+        scale: 0.6,
+        frozen: 0,
+    };
     let len = 2 * rank * input + 36 * rank;
     let (x, g, p) = (
         numbers(ROWS * input, 16),
@@ -232,7 +236,7 @@ fn low_rank_updates() {
     let u = y(&x, &p).1;
     let units = [0..5, 5..ROWS];
     let mut rows = k.zeros(2, len).unwrap();
-    k.lora_gradients(&x_, &u, &g_, &du, &site, lora, &units, &mut rows)
+    k.lora_gradients(Some((&x_, &du)), &u, &g_, &site, lora, &units, &mut rows)
         .unwrap();
     for (i, unit) in units.into_iter().enumerate() {
         // The unit's own loss: no one else's rows count.

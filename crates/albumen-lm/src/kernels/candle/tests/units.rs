@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{candle, cpu, difference, inner, numbers, site};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, LoraScale};
+use crate::lora::Site;
 
 const ROWS: usize = 30;
 
@@ -18,7 +19,7 @@ fn gradients<K: Kernels>(k: &K, units: &[Range<usize>], rows: &Rows, fill: f32) 
         up(&rows.g, 14),
         up(&rows.du, 4),
     );
-    k.lora_gradients(&x, &u, &g, &du, &site, scale, units, &mut to)
+    k.lora_gradients(Some((&x, &du)), &u, &g, &site, scale, units, &mut to)
         .unwrap();
     k.download(&to).unwrap()
 }
@@ -70,6 +71,45 @@ fn other_sites_gradients_stay() {
     }
 }
 
+/// As `gradients`, where A is frozen.
+fn of_b<K: Kernels>(
+    k: &K,
+    rows: &Rows,
+    site: &Site,
+    scale: LoraScale,
+    units: &[Range<usize>],
+    len: usize,
+) -> Vec<f32> {
+    let (u, g) = (
+        k.upload(&rows.u, 4).unwrap(),
+        k.upload(&rows.g, 14).unwrap(),
+    );
+    let mut to = k.zeros(units.len(), len).unwrap();
+    k.lora_gradients(None, &u, &g, site, scale, units, &mut to)
+        .unwrap();
+    k.download(&to).unwrap()
+}
+
+#[test]
+fn with_a_frozen_both_write_b_alone() {
+    let units = [0..13, 13..30];
+    let (site, mut scale, len) = site();
+    scale.frozen = site.blocks[0].b;
+    let rest = len - scale.frozen;
+    let rows = some();
+    let expected = gradients(&cpu(), &units, &rows, 0.0);
+    let got = [
+        of_b(&cpu(), &rows, &site, scale, &units, rest),
+        of_b(&candle(), &rows, &site, scale, &units, rest),
+    ];
+    for (unit, expected) in expected.chunks(len).enumerate() {
+        for got in &got {
+            let got = &got[unit * rest..(unit + 1) * rest];
+            assert!(difference(got, &expected[scale.frozen..]) < 1e-5);
+        }
+    }
+}
+
 #[test]
 fn a_unit_that_is_not_finite_leaves_the_others_alone() {
     let units = [0..9, 9..16, 16..21, 21..30];
@@ -109,7 +149,7 @@ fn gradients_are_slopes_of_the_site() {
     let du = k.lora_backward(&g, &on_device, &site, scale).unwrap();
     let units = [0..12, 12..30];
     let mut to = k.zeros(2, len).unwrap();
-    k.lora_gradients(&x, &u, &g, &du, &site, scale, &units, &mut to)
+    k.lora_gradients(Some((&x, &du)), &u, &g, &site, scale, &units, &mut to)
         .unwrap();
     let to = k.download(&to).unwrap();
     let direction = numbers(len, 7);
