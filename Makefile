@@ -13,7 +13,13 @@ RELEASE := runs/quickstart/release
 SWEEP := notebooks/sweep.json
 RESULTS :=
 
-.PHONY: help demo test check bench assets build tools gen notebooks check-notebooks
+# What drives the reports in the browser, and where that browser is.
+PLAYWRIGHT := playwright-core@1.65.1
+CHROMIUM ?= $(or $(shell command -v chromium),/usr/bin/chromium)
+# Where check-reports leaves its pages and screenshots: an absolute path, or nothing for a folder that goes.
+PAGES :=
+
+.PHONY: help demo test check bench assets build tools gen notebooks check-notebooks check-reports
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -53,6 +59,20 @@ check-notebooks: assets .venv/notebooks ## Execute the notebooks on a small rele
 	  $$root/$(ALBUMEN) run $$root/configs/smoke.toml --out run && \
 	  $(MAKE) -C $$root notebooks RELEASE=$$dir/run/release RESULTS=$$dir
 
+check-reports: assets node_modules/playwright-core needs-chromium ## Use both reports in headless Chromium (PAGES=DIR keeps pages and screenshots)
+	cargo build $(CARGO_FLAGS) -p albumen-eval --example sample_report --example sample_internal
+	dir=$(if $(PAGES),$(PAGES),$$(mktemp -d)) && mkdir -p $$dir/screenshots && \
+	  $(if $(PAGES),,trap "rm -rf $$dir" EXIT &&) export CHROMIUM=$(CHROMIUM) && \
+	  target/release/examples/sample_report $$dir && \
+	  target/release/examples/sample_internal $$dir/report.internal.html && \
+	  cd crates/albumen-eval/tests/browser && \
+	  node check_report.mjs $$dir/report.html $$dir/screenshots && \
+	  node check_internal.mjs $$dir/report.internal.html $$dir/screenshots
+
+node_modules/playwright-core: Makefile
+	npm install --prefix . --no-save --no-package-lock --no-audit --no-fund $(PLAYWRIGHT)
+	touch $@
+
 .venv/notebooks: notebooks/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --requirement notebooks/requirements.txt
@@ -67,7 +87,7 @@ build: needs-compiler
 gen: ## Write the generated references anew
 	cargo run $(CARGO_FLAGS) -q -p xtask -- gen
 
-.PHONY: needs-compiler
+.PHONY: needs-compiler needs-chromium
 needs-compiler:
 	@for tool in cargo cc perl python3 npm apt-get; do \
 	  command -v $$tool >/dev/null || { \
@@ -76,6 +96,11 @@ needs-compiler:
 	done
 	@python3 -m pip --version >/dev/null 2>&1 || { \
 	  echo "make: pip is missing: apt-get install python3-pip" >&2; exit 1; }
+
+needs-chromium:
+	@test -x "$(CHROMIUM)" || { \
+	  echo "make: no Chromium at $(CHROMIUM): apt-get install chromium, or name one with CHROMIUM=PATH" >&2; exit 1; }
+	@command -v node >/dev/null || { echo "make: node is missing: apt-get install nodejs" >&2; exit 1; }
 
 tools:
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny

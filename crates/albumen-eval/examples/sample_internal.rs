@@ -4,8 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example speaks to its user")]
 
-use std::path::Path;
-
+use albumen_assets::Home;
 use albumen_eval::compare::{EvaluationSettings, Role, TextAlbum, evaluate, halves};
 use albumen_eval::internal::{InternalReport, render_internal_report};
 use albumen_vision::Embedder;
@@ -78,8 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let out = arguments.next().ok_or("name the file to write")?;
     let count: usize = arguments.next().map_or(Ok(400), |n| n.parse())?;
-    let home = std::env::var_os("ALBUMEN_HOME").ok_or("set ALBUMEN_HOME, see `make assets`")?;
-    let embedder = Embedder::load(&Path::new(&home).join("assets/all-minilm-l6-v2"))?;
+    let embedder = Embedder::load(&Home::locate()?.asset_dir("all-minilm-l6-v2"))?;
     let (reference, held_out) = halves(albums(count, 10, 0.0, 1), 1);
     let (sampled, floor) = (albums(count / 2, 8, 0.1, 10), albums(count / 2, 3, 0.5, 20));
     let sets: [(Role, &[TextAlbum]); 5] = [

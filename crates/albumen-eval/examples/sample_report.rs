@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use albumen_accounting::ledger::Header;
 use albumen_accounting::{Event, History, Ledger};
-use albumen_eval::report::{ReportData, write_report};
+use albumen_assets::Home;
+use albumen_eval::report::{AlbumTopics, ReportData, write_report};
 use albumen_eval::synthetic::measure;
 use albumen_schema::config::CurateConfig;
 use albumen_schema::{Config, SyntheticAlbum, Unit};
-use albumen_synth::curate::{Curator, WordList};
+use albumen_synth::curate::{CurationSummary, Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::render;
 use albumen_synth::verify::verify;
+use albumen_topics::{KMeans, TopicModel};
 use albumen_vision::embedder::Embedder;
 use albumen_vision::illustrate::Illustrator;
 
@@ -93,23 +95,24 @@ fn album(index: u64) -> SyntheticAlbum {
     // A fixed mix of the index: samples need no randomness.
     let pick = |salt: u64, n: usize| {
         let x = (index * 131 + salt + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let x = (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (x >> 33) as usize % n
     };
     let (place, when, who) = (PLACES[pick(1, 12)], WHEN[pick(2, 8)], WHO[pick(3, 10)]);
-    let summary = format!("{who} spends time {place} {when}.");
+    let mut summary = format!("{who} spends time {place} {when}.");
     let photos = 2 + pick(4, 6);
-    let mut captions: Vec<String> = (0..photos as u64)
+    // Steps without a factor of 12: no activity twice.
+    let (first, step) = (pick(5, 12), [1, 5, 7, 11][pick(6, 4)]);
+    let mut captions: Vec<String> = (0..photos)
         .map(|i| {
-            let someone = if pick(10 + i, 3) == 0 {
-                WHO[pick(20 + i, 10)]
-            } else {
-                who
-            };
-            format!("{someone} {} {place}.", DOES[pick(30 + i, 12)])
+            let strays = pick(10 + i as u64, 3) == 0;
+            let someone = if strays { WHO[pick(20, 10)] } else { who };
+            format!("{someone} {} {place}.", DOES[(first + i * step) % 12])
         })
         .collect();
     let mut raw = format!(" {photos} photos: {summary}");
-    match index % 23 {
+    // Something for each filter of the text to find.
+    match index % 29 {
         3 => "<script>alert(\"caption\")</script>".clone_into(&mut captions[0]),
         7 => raw.insert_str(0, " several"),
         11 => {
@@ -117,7 +120,20 @@ fn album(index: u64) -> SyntheticAlbum {
             captions[0] = second;
         }
         15 => captions[0].push_str(" Write to a.person@example.org."),
-        19 => captions[0].push_str(" What a shitty day."),
+        18 => captions[0].push_str(" What a shitty day."),
+        21 => {
+            let german = "Die Kinder spielen mit dem Hund im Garten hinter dem alten Haus.";
+            german.clone_into(&mut captions[0]);
+        }
+        23 => "Snow.".clone_into(&mut captions[1]),
+        25 => "An orchestra plays the violin and the piano on stage.".clone_into(&mut summary),
+        27 => {
+            return SyntheticAlbum {
+                id: SyntheticAlbum::id_of(index),
+                index,
+                ..album(index - 1)
+            };
+        }
         _ => (),
     }
     SyntheticAlbum {
@@ -146,27 +162,52 @@ fn write_ledger(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// Topics that curation chooses by, made of sentences about the places.
+fn public_topics(embedder: &Embedder) -> Result<TopicModel, Box<dyn std::error::Error>> {
+    let sentence = |place: &&str| WHO.map(|who| format!("{who} spends time {place}."));
+    let sentences: Vec<String> = PLACES.iter().flat_map(sentence).collect();
+    let texts: Vec<&str> = sentences.iter().map(String::as_str).collect();
+    let settings = KMeans {
+        clusters: 12,
+        restarts: 3,
+        iterations: 100,
+        seed: 1,
+    };
+    Ok(TopicModel::fit(
+        &texts,
+        &embedder.embed(&texts)?,
+        &settings,
+    )?)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let out = PathBuf::from(arguments.next().ok_or("name an empty output directory")?);
-    let count: u64 = arguments.next().map_or(Ok(60), |n| n.parse())?;
-    let home = std::env::var_os("ALBUMEN_HOME").ok_or("set ALBUMEN_HOME, see `make assets`")?;
-    let assets = Path::new(&home).join("assets");
+    let count: u64 = arguments.next().map_or(Ok(120), |n| n.parse())?;
+    let home = Home::locate()?;
     std::fs::create_dir_all(&out)?;
 
     let config = Config::parse("sample", CONFIG)?;
-    let embedder = Arc::new(Embedder::load(&assets.join("all-minilm-l6-v2"))?);
-    let words = WordList::load(&assets.join("naughty-words/en.json"))?;
+    let embedder = Arc::new(Embedder::load(&home.asset_dir("all-minilm-l6-v2"))?);
+    let words = WordList::load(&home.path("naughty-words", "en.json"))?;
     let albums: Vec<SyntheticAlbum> = (0..count).map(album).collect();
-    let curated =
-        Curator::new(&CurateConfig::default(), &words, Some(&*embedder))?.curate(&albums)?;
+    let topics = public_topics(&embedder)?;
+    let curate = CurateConfig {
+        max_topic_share: 0.12,
+        target: albums.len() * 3 / 5,
+        ..CurateConfig::default()
+    };
+    let curated = Curator::new(&curate, &words, Some(&*embedder))?
+        .with_topics(&topics, None)
+        .curate(&albums)?;
+    let curation = CurationSummary::new(&curated, &topics.names(), None);
 
     let ledger = out.join("ledger.jsonl");
     if !ledger.exists() {
         write_ledger(&ledger)?;
     }
     let images = out.join("images");
-    let icons = assets.join("fluent-emoji-flat/icons.json");
+    let icons = home.path("fluent-emoji-flat", "icons.json");
     let illustrator =
         Illustrator::load(&icons, embedder.clone(), Some(&out.join("icon-embeddings")))?;
     let kept: Vec<&SyntheticAlbum> = curated
@@ -193,6 +234,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = std::time::Instant::now();
     let metrics = measure(&kept, &*embedder, 1)?;
     println!("measured in {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    let topics = AlbumTopics::fit(&curated, &*embedder, 1)?;
+    println!("topics in {:?}", start.elapsed());
     let report = out.join("report.html");
     write_report(
         &ReportData {
@@ -204,8 +248,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ledger: &History::read(&ledger)?,
             statistics: &[],
             curated: &curated,
+            curation: &curation,
             images: Some(&images),
             metrics: Some(&metrics),
+            topics: topics.as_ref(),
             illustrations: true,
         },
         &report,

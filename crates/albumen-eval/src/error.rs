@@ -29,6 +29,20 @@ pub enum EvalError {
     /// The ledger makes no statement.
     #[error("{0}")]
     Statement(#[from] albumen_synth::SynthError),
+    /// The albums' topics cannot be made.
+    #[error("no topics of the albums: {0}")]
+    Topics(#[from] albumen_topics::TopicsError),
+    /// The numbers of curation are not those of the albums.
+    #[error(
+        "the curation's summary.json keeps {} of {} albums and its table {} of {}; run `albumen curate --force` to write both again",
+        summary[0], summary[1], table[0], table[1]
+    )]
+    OtherCuration {
+        /// Albums kept and sampled by the summary.
+        summary: [usize; 2],
+        /// The same by the table.
+        table: [usize; 2],
+    },
     /// A side of a comparison has hardly any texts. How many is not said: it may be private.
     #[error(
         "one side has too few {kind} to compare; sample more albums, or give the evaluation more real ones"

@@ -5,44 +5,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::path::Path;
 
-use albumen_accounting::ledger::Header;
-use albumen_accounting::{Event, History, Ledger};
+use albumen_accounting::Event;
 use albumen_eval::report::{ReportData, render_report, write_report};
-use albumen_schema::{Curated, Reason, SyntheticAlbum, Unit, Verdict};
+use albumen_schema::{Reason, SyntheticAlbum};
 use albumen_synth::render::image_path;
-
-const HOSTILE: &str =
-    "</script><script>alert(1)</script><img src=x onerror=alert(2)> \u{2028}&amp;";
-
-fn curated(index: u64, reason: Reason, summary: &str, captions: &[&str]) -> Curated {
-    Curated {
-        album: SyntheticAlbum {
-            id: SyntheticAlbum::id_of(index),
-            index,
-            summary: summary.to_owned(),
-            captions: captions.iter().map(|&c| c.to_owned()).collect(),
-            raw_summary: String::new(),
-            truncated: false,
-        },
-        verdict: Verdict::new(reason, "as the test wants it"),
-    }
-}
-
-fn history(dir: &Path, insecure_seed: bool) -> History {
-    let mut header = Header::new("test", Unit::Owner, 1234, 1e-5);
-    header.insecure_seed = insecure_seed;
-    let path = dir.join("ledger.jsonl");
-    let mut ledger = Ledger::create(&path, header).unwrap();
-    for (stage, noise_multiplier) in [("train/summary", 3.0), ("train/caption", 2.0)] {
-        ledger
-            .append(stage, Event::Gaussian { noise_multiplier }, &"0".repeat(64))
-            .unwrap();
-    }
-    drop(ledger);
-    History::read(&path).unwrap()
-}
+use common::{HOSTILE, counted, curated, data, embedded, history};
 
 fn draw(images: &Path, album: &SyntheticAlbum) {
     for photo in 0..album.captions.len() {
@@ -54,31 +25,6 @@ fn draw(images: &Path, album: &SyntheticAlbum) {
     }
 }
 
-fn data<'a>(ledger: &'a History, curated: &'a [Curated]) -> ReportData<'a> {
-    ReportData {
-        title: "Test <albums> & more",
-        source: HOSTILE,
-        public_training: None,
-        left_machine: &[],
-        epsilon_allowed: 8.0,
-        ledger,
-        statistics: &[],
-        curated,
-        images: None,
-        metrics: None,
-        illustrations: true,
-    }
-}
-
-/// What the page's script would parse.
-fn embedded(html: &str) -> serde_json::Value {
-    let (_, rest) = html
-        .split_once("<script id=\"data\" type=\"application/json\">")
-        .unwrap();
-    let (json, _) = rest.split_once("</script>").unwrap();
-    serde_json::from_str(json).unwrap()
-}
-
 #[test]
 fn hostile_text_stays_text() {
     let dir = tempfile::tempdir().unwrap();
@@ -87,7 +33,7 @@ fn hostile_text_stays_text() {
         curated(0, Reason::Passed, HOSTILE, &[HOSTILE, "A dog."]),
         curated(1, Reason::BrokenFormat, "Fine.", &[HOSTILE]),
     ];
-    let html = render_report(&data(&ledger, &albums)).unwrap();
+    let html = render_report(&data(&ledger, &albums, &counted(&albums))).unwrap();
     assert_eq!(
         html.matches("<script").count(),
         2,
@@ -104,7 +50,7 @@ fn hostile_text_stays_text() {
 fn the_page_loads_nothing_and_allows_its_own_script_only() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = history(dir.path(), false);
-    let html = render_report(&data(&ledger, &[])).unwrap();
+    let html = render_report(&data(&ledger, &[], &counted(&[]))).unwrap();
     for outside in ["http://", "https://", "url(", "@import", "<link", "srcset"] {
         assert!(!html.contains(outside), "the page holds `{outside}`");
     }
@@ -129,7 +75,7 @@ fn the_guarantee_the_budget_and_the_funnel_are_there_without_script() {
         curated(1, Reason::Length, "Dogs.", &["A dog."]),
         curated(2, Reason::Length, "Cats.", &["A cat."]),
     ];
-    let html = render_report(&data(&ledger, &albums)).unwrap();
+    let html = render_report(&data(&ledger, &albums, &counted(&albums))).unwrap();
     let epsilon = |events: &[Event]| {
         let value = albumen_accounting::account(events, 1e-5).unwrap().epsilon;
         albumen_synth::export::words::epsilon(value)
@@ -151,7 +97,12 @@ fn the_guarantee_the_budget_and_the_funnel_are_there_without_script() {
     }
     assert!(!html.contains("guarantee does not hold"));
     let seeded = tempfile::tempdir().unwrap();
-    let html = render_report(&data(&history(seeded.path(), true), &albums)).unwrap();
+    let html = render_report(&data(
+        &history(seeded.path(), true),
+        &albums,
+        &counted(&albums),
+    ))
+    .unwrap();
     assert!(html.contains("guarantee does not hold"));
 }
 
@@ -165,7 +116,8 @@ fn kept_albums_carry_thumbnails_and_dropped_ones_do_not() {
     ];
     let images = dir.path().join("images");
     draw(&images, &albums[0].album);
-    let mut data = data(&ledger, &albums);
+    let counted = counted(&albums);
+    let mut data = data(&ledger, &albums, &counted);
     data.images = Some(&images);
     let out = dir.path().join("report.html");
     write_report(&data, &out).unwrap();
@@ -221,14 +173,15 @@ fn measures_are_shown_where_they_were_taken() {
     ];
     let kept: Vec<_> = albums.iter().map(|c| &c.album).collect();
     let metrics = albumen_eval::synthetic::measure(&kept, &ByWords, 11).unwrap();
-    let without = data(&ledger, &albums);
+    let counted = counted(&albums);
+    let without = data(&ledger, &albums, &counted);
     assert!(!render_report(&without).unwrap().contains("h-measures"));
     let html = render_report(&ReportData {
         metrics: Some(&metrics),
         ..without
     })
     .unwrap();
-    assert_eq!(html.matches("class=\"plot\"").count(), 6);
+    assert_eq!(html.matches("<figure class=\"plot").count(), 6);
     for phrase in [
         "Measured on 2 kept albums alone",
         "seed 11",
@@ -245,7 +198,8 @@ fn measures_are_shown_where_they_were_taken() {
 fn what_left_the_machine_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = history(dir.path(), false);
-    let plain = data(&ledger, &[]);
+    let counted = counted(&[]);
+    let plain = data(&ledger, &[], &counted);
     assert!(
         !render_report(&plain)
             .unwrap()
@@ -271,7 +225,8 @@ fn what_left_the_machine_is_named() {
 fn public_albums_that_were_learnt_from_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = history(dir.path(), false);
-    let plain = data(&ledger, &[]);
+    let counted = counted(&[]);
+    let plain = data(&ledger, &[], &counted);
     assert!(!render_report(&plain).unwrap().contains("declared public"));
     let public = albumen_schema::PublicTrainingStatement {
         source: "Captions <b>under</b> CC0".to_owned(),

@@ -15,7 +15,7 @@ use crate::progress::{Progress, say};
 use crate::run_dir::{Part, write_whole};
 
 /// The funnel and the topics, for people and programs.
-const SUMMARY_FILE: &str = "summary.json";
+pub(super) const SUMMARY_FILE: &str = "summary.json";
 
 impl Runner {
     pub(super) fn curate(&mut self, manifest: StageManifest) -> Outcome {

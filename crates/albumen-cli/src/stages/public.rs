@@ -4,11 +4,12 @@ use std::rc::Rc;
 use std::sync::Mutex;
 
 use albumen_accounting::History;
-use albumen_eval::report::{ReportData, write_report};
+use albumen_eval::report::{AlbumTopics, ReportData, write_report};
 use albumen_eval::synthetic::measure;
 use albumen_lm::weights::read_config;
 use albumen_lm::{Adapter, AnyPrefix, LoraLayout};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
+use albumen_synth::curate::CurationSummary;
 use albumen_synth::export::{Release, export};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, Writers, generate};
 use albumen_synth::render::render;
@@ -17,6 +18,7 @@ use albumen_train::lora_config;
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
 
+use super::curate::SUMMARY_FILE;
 use super::{Runner, Stage};
 use crate::failure::Outcome;
 use crate::models::{self, LanguageModel};
@@ -219,11 +221,10 @@ impl Runner {
         let statistics = statistics::read(&self.output(Stage::Statistics), &ledger)?;
         let images = self.output(Stage::Render);
         let export = &self.config.export;
-        let metrics = measure(
-            &kept(&curated),
-            &self.embedder()?,
-            self.config.generate.seed,
-        )?;
+        let summary = CurationSummary::read(&self.output(Stage::Curate).join(SUMMARY_FILE))?;
+        let (embedder, seed) = (self.embedder()?, self.config.generate.seed);
+        let metrics = measure(&kept(&curated), &embedder, seed)?;
+        let topics = AlbumTopics::fit(&curated, &embedder, seed)?;
         write_report(
             &ReportData {
                 title: if export.title.is_empty() {
@@ -238,8 +239,10 @@ impl Runner {
                 ledger: &ledger,
                 statistics: &statistics,
                 curated: &curated,
+                curation: &summary,
                 images: images.is_dir().then_some(&images),
                 metrics: Some(&metrics),
+                topics: topics.as_ref(),
                 illustrations: self.config.render.is_illustration(),
             },
             &self.output(Stage::Report),

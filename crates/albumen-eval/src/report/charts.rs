@@ -1,9 +1,8 @@
 //! The numbers behind the report's bars.
 
 use albumen_accounting::{Event, account};
-use albumen_schema::{Curated, PrivacyStatement};
+use albumen_schema::PrivacyStatement;
 use albumen_synth::export::words;
-use albumen_synth::storage::count_by_reason;
 use serde::Serialize;
 
 use super::ReportData;
@@ -63,31 +62,8 @@ pub(super) fn budget(data: &ReportData<'_>, statement: &PrivacyStatement) -> Res
         .collect())
 }
 
-/// Albums by verdict; reasons without albums are left out.
-pub(super) fn funnel(curated: &[Curated]) -> Vec<Bar> {
-    let counts = count_by_reason(curated);
-    let longest = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-    counts
-        .into_iter()
-        .filter(|(_, albums)| *albums > 0)
-        .map(|(reason, albums)| {
-            let share = 100.0 * albums as f64 / curated.len() as f64;
-            Bar {
-                label: reason.title().to_owned(),
-                value: format!("{} ({share:.1}%)", words::count(albums as u64)),
-                percent: percent(albums as f64, longest as f64),
-                kind: if reason == albumen_schema::Reason::Passed {
-                    "total"
-                } else {
-                    "part"
-                },
-            }
-        })
-        .collect()
-}
-
 /// Per cent of the longest bar, with two decimals so that equal reports have equal bytes.
-fn percent(value: f64, longest: f64) -> f64 {
+pub(super) fn percent(value: f64, longest: f64) -> f64 {
     if longest > 0.0 {
         (10_000.0 * value / longest).round() / 100.0
     } else {

@@ -11,6 +11,7 @@ use image::imageops::FilterType;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::AlbumTopics;
 use crate::error::{EvalError, Result};
 
 /// Kept albums shown with pictures, and dropped albums shown for each reason: bounds the page.
@@ -40,38 +41,46 @@ struct Card<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     coherence: Option<f32>,
+    /// Position among the topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<usize>,
     /// JPEG thumbnails in base64, one a caption; empty where there are no pictures.
     pictures: Vec<String>,
 }
 
-pub(super) fn collect(curated: &[Curated], images: Option<&Path>) -> Result<Gallery> {
-    let mut shown: Vec<&Curated> = Vec::new();
-    let mut reasons = Vec::new();
-    for reason in Reason::ALL {
-        let most = if reason == Reason::Passed {
-            MOST_KEPT
-        } else {
-            MOST_DROPPED
+/// The albums that the page shows, by reason in the order of the filters.
+pub(super) fn shown(curated: &[Curated]) -> Vec<&Curated> {
+    let of_reason = |reason: Reason| {
+        let most = match reason {
+            Reason::Passed => MOST_KEPT,
+            _ => MOST_DROPPED,
         };
-        let of_reason = curated
-            .iter()
-            .filter(|c| c.verdict.reason == reason)
-            .take(most);
-        let before = shown.len();
-        shown.extend(of_reason);
-        if shown.len() > before {
-            reasons.push((reason.name(), reason.title(), shown.len() - before));
-        }
-    }
+        let albums = curated.iter().filter(move |c| c.verdict.reason == reason);
+        albums.take(most)
+    };
+    Reason::ALL.into_iter().flat_map(of_reason).collect()
+}
+
+pub(super) fn collect(
+    curated: &[Curated],
+    images: Option<&Path>,
+    topics: Option<&AlbumTopics>,
+) -> Result<Gallery> {
+    let shown = shown(curated);
+    let reasons = Reason::ALL.into_iter().filter_map(|reason| {
+        let of_reason = shown.iter().filter(|c| c.verdict.reason == reason);
+        let count = of_reason.count();
+        (count > 0).then(|| (reason.name(), reason.title(), count))
+    });
     let kept = shown.iter().filter(|c| c.verdict.kept());
     let widths = thumbnail_widths(kept.map(|c| c.album.captions.len()).sum());
     let cards = shown
         .par_iter()
-        .map(|c| card(c, images, widths))
+        .map(|c| card(c, images, topics, widths))
         .collect::<Result<Vec<_>>>()?;
     Ok(Gallery {
         json: for_script(&serde_json::to_string(&cards)?),
-        reasons,
+        reasons: reasons.collect(),
         left_out: Some(curated.len() - shown.len()).filter(|n| *n > 0),
     })
 }
@@ -89,6 +98,7 @@ fn thumbnail_widths(pictures: usize) -> (u32, u32) {
 fn card<'a>(
     curated: &'a Curated,
     images: Option<&Path>,
+    topics: Option<&AlbumTopics>,
     (cover, rest): (u32, u32),
 ) -> Result<Card<'a>> {
     let album = &curated.album;
@@ -108,6 +118,7 @@ fn card<'a>(
         reason: curated.verdict.reason.name(),
         detail: &curated.verdict.detail,
         coherence: curated.verdict.coherence,
+        topic: topics.and_then(|topics| topics.of(album)),
         pictures,
     })
 }

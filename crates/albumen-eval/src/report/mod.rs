@@ -5,8 +5,10 @@
 //! content security policy allows that one script only, by its hash.
 
 mod charts;
+mod funnel;
 mod gallery;
 mod plots;
+mod topics;
 
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use albumen_accounting::History;
 use albumen_schema::{
     Curated, Departure, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL,
 };
+use albumen_synth::curate::CurationSummary;
 use albumen_synth::export::{of_ledger, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,8 +24,10 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Result, io_error};
+use crate::error::{EvalError, Result, io_error};
 use crate::synthetic::SyntheticMetrics;
+
+pub use topics::{AlbumTopic, AlbumTopics, MOST_CLUSTERED, MOST_TOPICS};
 
 const TEMPLATE: &str = include_str!("report.html.j2");
 const STYLE: &str = include_str!("style.css");
@@ -47,10 +52,14 @@ pub struct ReportData<'a> {
     pub statistics: &'a [Statistic],
     /// Every sampled album with its verdict, in the order sampled.
     pub curated: &'a [Curated],
+    /// The same in numbers, as curation wrote them down.
+    pub curation: &'a CurationSummary,
     /// The directory that `albumen_synth::render::render` filled, or none before rendering.
     pub images: Option<&'a Path>,
     /// What was measured on the kept albums, if anything was.
     pub metrics: Option<&'a SyntheticMetrics>,
+    /// The topics of the kept albums, where there are enough of them.
+    pub topics: Option<&'a AlbumTopics>,
     /// Whether the pictures are illustrations and not an image model's.
     pub illustrations: bool,
 }
@@ -58,7 +67,8 @@ pub struct ReportData<'a> {
 /// Writes the report to `out`, whole or not at all.
 ///
 /// # Errors
-/// [`crate::EvalError`]: a ledger without events, a missing or damaged picture, a full disk.
+/// [`crate::EvalError`]: a ledger without events, a missing or damaged picture, numbers of curation that
+/// are not those of the albums, a full disk.
 pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
     let html = render_report(data)?;
     let mut part = out.as_os_str().to_owned();
@@ -76,8 +86,13 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
     let mut statement = of_ledger(data.ledger)?;
     statement.public_training = data.public_training.cloned();
     statement.left_machine = data.left_machine.to_vec();
-    let gallery = gallery::collect(data.curated, data.images)?;
     let kept = data.curated.iter().filter(|c| c.verdict.kept());
+    let table = [kept.clone().count(), data.curated.len()];
+    let summary = [data.curation.kept, data.curation.sampled];
+    if table != summary {
+        return Err(EvalError::OtherCuration { summary, table });
+    }
+    let gallery = gallery::collect(data.curated, data.images, data.topics)?;
     let photos: usize = kept.clone().map(|c| c.album.captions.len()).sum();
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -103,7 +118,10 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
             events => Value::from(Serde(&statement.events)),
             statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
             budget => Value::from(Serde(charts::budget(data, &statement)?)),
-            funnel => Value::from(Serde(charts::funnel(data.curated))),
+            funnel => Value::from(Serde(funnel::funnel(data.curation))),
+            topics => Value::from(Serde(data.topics.map(AlbumTopics::rows))),
+            topic_albums => data.topics.map(|t| words::count(t.albums as u64)),
+            topic_seed => data.topics.map(|t| t.seed),
             measures => Value::from(Serde(data.metrics.map(plots::measures))),
             reasons => Value::from(Serde(gallery.reasons)),
             left_out => gallery.left_out.map(|n| words::count(n as u64)),

@@ -5,7 +5,11 @@
   const STEP = 48;
   // Verdicts whose text may offend or hold a pattern of personal data: shown when asked for.
   const VEILED = new Set(["word_list", "personal_data"]);
-  const titles = new Map([...$("reason").options].map((o) => [o.value, o.text.replace(/ \(\d+\)$/, "")]));
+  const named = (select) => new Map([...(select?.options ?? [])].map((o) => [o.value, o.text.replace(/ \(\d+\)$/, "")]));
+  const titles = named($("reason"));
+  // There is no choice of topics where there are too few albums for any.
+  const topics = named($("topic"));
+  const topicOf = (album) => topics.get(String(album.topic));
   for (const album of albums) {
     album.words = [album.summary, ...album.captions].join("\n").toLowerCase();
   }
@@ -92,6 +96,8 @@
     }
     if (album.reason !== "passed" && !VEILED.has(album.reason)) body.append(element("p", "note", album.detail));
     const count = album.captions.length;
+    const topic = topicOf(album);
+    if (topic && !VEILED.has(album.reason)) body.append(element("p", "topic", topic));
     body.append(element("p", "meta", album.id + " · " + count + (count === 1 ? " photo" : " photos")));
     button.addEventListener("click", () => show(position));
     li.append(body);
@@ -112,13 +118,30 @@
     if (entries.some((e) => e.isIntersecting)) drawMore();
   }, { rootMargin: "1200px" });
 
+  // Writes behind each choice how many albums it would show, the other choices being as they are.
+  const recount = (select, names, matches, valueOf) => {
+    const counts = new Map();
+    for (const album of matches) counts.set(valueOf(album), (counts.get(valueOf(album)) ?? 0) + 1);
+    for (const option of select?.options ?? []) {
+      const count = option.value === "" ? matches.length : counts.get(option.value) ?? 0;
+      option.text = names.get(option.value) + " (" + count + ")";
+    }
+  };
+
   const filter = () => {
     const wanted = terms();
     const reason = $("reason").value;
-    shown = albums.filter((a) => (!reason || a.reason === reason) && wanted.every((t) => a.words.includes(t)));
+    const topic = $("topic")?.value ?? "";
+    const ofReason = (a) => !reason || a.reason === reason;
+    const ofTopic = (a) => !topic || String(a.topic) === topic;
+    const found = albums.filter((a) => wanted.every((t) => a.words.includes(t)));
+    recount($("reason"), titles, found.filter(ofTopic), (a) => a.reason);
+    recount($("topic"), topics, found.filter(ofReason), (a) => String(a.topic));
+    shown = found.filter((a) => ofReason(a) && ofTopic(a));
     drawn = 0;
     $("cards").replaceChildren();
     $("count").textContent = shown.length ? shown.length + (shown.length === 1 ? " album" : " albums") : "No album matches.";
+    $("clear").hidden = !wanted.length && !topic && reason === $("reason").options[0].value;
     drawMore();
   };
 
@@ -142,6 +165,7 @@
     const veiled = VEILED.has(album.reason);
     const notes = [titles.get(album.reason)];
     if (album.reason !== "passed" && !veiled) notes.push(album.detail);
+    if (topicOf(album) && !veiled) notes.push("topic: " + topicOf(album));
     if (album.coherence !== undefined) notes.push("coherence " + album.coherence.toFixed(2));
     $("viewer-id").textContent = album.id + " · " + (position + 1) + " of " + shown.length;
     $("viewer-note").textContent = notes.join(" · ");
@@ -199,6 +223,23 @@
     waiting = setTimeout(filter, 120);
   });
   $("reason").addEventListener("change", filter);
+  $("topic")?.addEventListener("change", filter);
+  $("clear").addEventListener("click", () => {
+    $("search").value = "";
+    $("reason").selectedIndex = 0;
+    if ($("topic")) $("topic").selectedIndex = 0;
+    filter();
+    $("search").focus();
+  });
+  for (const bar of document.querySelectorAll("[data-topic]")) {
+    // The link itself goes to the gallery.
+    bar.addEventListener("click", () => {
+      $("search").value = "";
+      $("reason").selectedIndex = 0;
+      $("topic").value = bar.dataset.topic;
+      filter();
+    });
+  }
 
   const root = document.documentElement;
   const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

@@ -221,7 +221,7 @@ pub(crate) fn embed_once(
 }
 
 /// `most` of `0..n` at random in ascending order, or all.
-fn sample(n: usize, most: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
+pub(crate) fn sample(n: usize, most: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
     let mut chosen = index::sample(random, n, n.min(most)).into_vec();
     chosen.sort_unstable();
     chosen

@@ -1,7 +1,7 @@
 // Opens an internal report in headless Chromium: stamp always in sight and on every printed page, no
 // request, no console message, no sideways scrolling on a phone, themes, details by keyboard.
 //
-//   npm install playwright-core
+//   make check-reports
 //   node check_internal.mjs REPORT.internal.html [SCREENSHOT_DIR]      CHROMIUM=/usr/bin/chromium
 //
 // `cargo run --release -p albumen-eval --example sample_internal -- OUT.html` writes one to check.

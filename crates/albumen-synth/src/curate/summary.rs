@@ -1,9 +1,12 @@
 //! Curation in numbers: how many albums fell to what, and where the topics went.
 
+use std::path::Path;
+
 use albumen_schema::{Curated, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::TopicTarget;
+use crate::error::{Result, SynthError, io_error};
 
 /// One filter of the funnel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,12 +102,26 @@ impl CurationSummary {
         };
         Self {
             sampled: curated.len(),
-            kept: left,
+            kept: curated.iter().filter(|c| c.verdict.kept()).count(),
             funnel,
             divergence_passed: from(|t| t.passed),
             divergence_kept: from(|t| t.kept),
             topics,
         }
+    }
+}
+
+impl CurationSummary {
+    /// Reads `summary.json`, which the stage leaves beside its table.
+    ///
+    /// # Errors
+    /// [`SynthError::Io`], and [`SynthError::Table`] for anything else than a summary.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(io_error("read", path))?;
+        serde_json::from_slice(&bytes).map_err(|e| SynthError::Table {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })
     }
 }
 
@@ -162,7 +179,7 @@ mod tests {
         let step = |reason| summary.funnel.iter().find(|s| s.reason == reason).unwrap();
         let personal = step(Reason::PersonalData);
         assert_eq!((personal.fell, personal.failed, personal.left), (1, 2, 3));
-        assert_eq!(step(Reason::BeyondTarget).left, 2);
+        assert_eq!(summary.funnel.last().unwrap().left, summary.kept);
         assert_eq!(summary.funnel.len(), Reason::ALL.len() - 1);
         let rows: Vec<_> = summary.topics.iter().map(|t| (t.passed, t.kept)).collect();
         assert_eq!(rows, [(2, 1), (1, 1)]);
