@@ -209,8 +209,8 @@ impl Problem {
                  answered is kept, run the command again"
             }
             Self::Status(_) => {
-                "see the server's log: it may have no such model, no chat template, or not take \
-                 pictures, sizes or seeds (`endpoint.send_seed = false`)"
+                "see the server's log: it may have no such model, no chat template or too short a \
+                 context, or not take pictures, sizes or seeds (`endpoint.send_seed = false`)"
             }
             Self::Redirect(_) => "name the address that the server really has",
             Self::NothingSaid => {
