@@ -13,7 +13,7 @@ const [report, shots] = process.argv.slice(2);
 const url = pathToFileURL(report).href;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const STAMP = "NOT DIFFERENTIALLY PRIVATE";

@@ -187,6 +187,24 @@ mod tests {
     }
 
     #[test]
+    fn summaries_are_read_back_and_what_is_none_is_named_with_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("summary.json");
+        let missing = CurationSummary::read(&path).unwrap_err().to_string();
+        assert!(missing.contains("summary.json"), "{missing}");
+        let all = [curated(Reason::Length, &[Reason::WordList], None)];
+        let summary = CurationSummary::new(&all, &[], None);
+        std::fs::write(&path, serde_json::to_vec_pretty(&summary).unwrap()).unwrap();
+        assert_eq!(CurationSummary::read(&path).unwrap(), summary);
+        std::fs::write(&path, "{\"sampled\": 1}").unwrap();
+        let cut = CurationSummary::read(&path).unwrap_err().to_string();
+        assert!(
+            cut.contains("summary.json") && cut.contains("--force"),
+            "{cut}"
+        );
+    }
+
+    #[test]
     fn divergences_are_those_of_the_definition() {
         assert_eq!(jensen_shannon(&[2.0, 2.0], &[0.5, 0.5]), Some(0.0));
         assert_eq!(jensen_shannon(&[1.0, 0.0], &[0.0, 3.0]), Some(1.0));
