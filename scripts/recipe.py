@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TRAINED = 800
 PREAMBLE = str(ROOT / "configs/vist-preamble.jsonl")
+SUMMARY = {"expected_batch": 400, "steps": 40, "learning_rate": 0.12, "warmup_steps": 3, "normalize": True}
+CAPTION = {"expected_batch": 120, "steps": 10, "learning_rate": 0.1, "warmup_steps": 3, "normalize": True}
 
 SUMMARIZE = """name = "vist"
 [corpus]
@@ -74,14 +76,12 @@ def prepare(data, work):
 
 
 def trial(name, model, epsilon=None, preamble=PREAMBLE, seed=1, save=None, layers=8, rank=8, share=0.5,
-          other=None, **settings):
+          freeze_a=True, **settings):
     """A line for the example; `epsilon=None` trains without privacy."""
-    training = {"expected_batch": 400, "steps": 12, "learning_rate": 0.02, "warmup_steps": 3, "normalize": True}
-    training.update(settings)
-    both = {m: training if m == model else other or training for m in ("summary", "caption")}
-    if model == "album":
-        both["caption"] = training
-    train = {"lora_rank": rank, "lora_layers": layers, "micro_batch_tokens": 512, **both}
+    both = {"summary": dict(SUMMARY), "caption": dict(CAPTION)}
+    both["summary" if model == "summary" else "caption"].update(settings)
+    train = {"lora_rank": rank, "lora_alpha": 2.0 * rank, "lora_layers": layers, "freeze_a": freeze_a,
+             "micro_batch_tokens": 512, **both}
     line = {"name": name, "model": model, "epsilon": epsilon, "share": share, "seed": seed,
             "preamble": preamble, "train": train}
     if save:
@@ -89,30 +89,74 @@ def trial(name, model, epsilon=None, preamble=PREAMBLE, seed=1, save=None, layer
     return line
 
 
+def sample(name, work, freeze_a=True, **adapters):
+    """A line for the example that samples albums into WORK/sampled-NAME.jsonl."""
+    how = {"temperature": 0.9, "top_p": 0.95}
+    generate = {"albums": 500, "seed": 1, "tries": 4, "max_summary_tokens": 48, "max_caption_tokens": 40,
+                "summary": how, "caption": how}
+    saved = {model: str(work / f"{file}.safetensors") for model, file in adapters.items()}
+    return {"sample": name, "train": trial(name, "summary", freeze_a=freeze_a)["train"], "generate": generate,
+            "preamble": PREAMBLE, "out": str(work / f"sampled-{name}.jsonl"), **saved}
+
+
 def groups(work):
     """The trials of docs/recipe.md."""
-    free = {"expected_batch": 64, "steps": 50, "learning_rate": 0.003, "schedule": "cosine", "warmup_steps": 5}
-    free_caption = {"expected_batch": 32, "steps": 40, "learning_rate": 0.003, "schedule": "cosine",
-                    "warmup_steps": 4}
-    caption = {"expected_batch": 120, "steps": 10}
-    floors = [trial(f"floor, preamble {name}", model, preamble=value, steps=0)
-              for model in ("summary", "caption", "album")
-              for name, value in (("none", None), ("builtin", "builtin"), ("vist", PREAMBLE))]
+    free = {"freeze_a": False, "learning_rate": 0.003, "schedule": "cosine"}
+    summary = {"expected_batch": 64, "steps": 50, "warmup_steps": 5, **free}
+    caption = {"expected_batch": 32, "steps": 40, "warmup_steps": 4, **free}
+    short = {"steps": 12}
+    both = {"free": "free", "8": 8.0, "3": 3.0, "1": 1.0}
     return {
-        "floor": floors,
-        "preamble": [trial("without preamble", "summary", 8.0, preamble=None),
-                     trial("with preamble", "summary", 8.0)],
-        "rate": [trial(f"rate {r}", "summary", 8.0, learning_rate=r) for r in (0.005, 0.01, 0.04)],
-        "shape": [trial("4 layers", "summary", 8.0, layers=4, learning_rate=0.04),
-                  trial("batch 800, 16 steps", "summary", 8.0, expected_batch=800, steps=16, learning_rate=0.03)],
-        "free": [trial("not private", "summary", save=work / "summary-free.safetensors", **free),
-                 trial("not private", "caption", save=work / "caption-free.safetensors", **free_caption)],
-        "caption": [trial(f"epsilon {e}", "caption", e, save=work / f"caption-{e}.safetensors", **caption)
-                    for e in (8.0, 3.0, 1.0)],
-        "summary": [trial(f"epsilon {e}", "summary", e, save=work / f"summary-{e}.safetensors", learning_rate=0.04)
-                    for e in (8.0, 3.0, 1.0)],
-        "flat": [trial("epsilon 8", "album", 8.0, save=work / "album-8.0.safetensors", **caption)],
+        "floor": [trial(f"floor, preamble {name}", model, preamble=value, steps=0)
+                  for model in ("summary", "caption", "album")
+                  for name, value in (("none", None), ("builtin", "builtin"), ("vist", PREAMBLE))],
+        "free": [trial("not private", "summary", save=work / "summary-free.safetensors", **summary),
+                 trial("not private", "caption", save=work / "caption-free.safetensors", **caption)],
+        "summary": [trial(f"epsilon {e}", "summary", e, save=work / f"summary-{e:.0f}.safetensors",
+                          learning_rate=SUMMARY["learning_rate"] if e > 1 else 0.08) for e in (8.0, 3.0, 1.0)],
+        "caption": [trial(f"epsilon {e}", "caption", e, save=work / f"caption-{e:.0f}.safetensors",
+                          learning_rate=CAPTION["learning_rate"] if e > 1 else 0.05) for e in (8.0, 3.0, 1.0)],
+        "frozen": [trial("A and B, 12 steps, rate 0.04", "summary", 8.0, freeze_a=False, learning_rate=0.04, **short)]
+                  + [trial(f"B alone, 12 steps, rate {r}", "summary", 8.0, learning_rate=r, **short)
+                     for r in (0.04, 0.1, 0.2)]
+                  + [trial("B alone, 24 steps, rate 0.15", "summary", 8.0, learning_rate=0.15, steps=24)],
+        "shape": [trial("rank 2", "summary", 8.0, rank=2, learning_rate=0.4, **short),
+                  trial("rank 32", "summary", 8.0, rank=32, learning_rate=0.1, **short),
+                  trial("cosine", "summary", 8.0, schedule="cosine", learning_rate=0.2, **short)],
+        "flat": [trial("epsilon 8", "album", 8.0, save=work / "album-8.safetensors")],
+        "samples": [sample("floor", work),
+                    *(sample(name, work, freeze_a=name != "free", summary=f"summary-{name}", caption=f"caption-{name}")
+                      for name in both),
+                    sample("flat", work, album="album-8")],
     }
+
+
+def evaluate(name, work):
+    """A line on sampled albums: MAUVE against all real ones, beside half of them against the other half."""
+    real = work / "all.jsonl"
+    if not real.exists():
+        real.write_text("".join((work / f"{part}.jsonl").read_text() for part in ("held", "train")))
+    done = subprocess.run([ROOT / "target/release/albumen", "evaluate", "--real", real, "--synthetic",
+                           work / f"sampled-{name}.jsonl", "--show-private-metrics", "--json"],
+                          text=True, stdout=subprocess.PIPE, check=True)
+    parts = []
+    for kind in json.loads(done.stdout)["evaluation"]["kinds"]:
+        for m in kind["measured"]:
+            if m["measure"] == "mauve":
+                e = m["estimate"]
+                parts.append(f"{kind['kind']} {m['role']} {e['value']:.3f} ({e['low']:.3f} to {e['high']:.3f})")
+    return ", ".join(parts)
+
+
+def shown(line, work):
+    """A result of the example as a line of text."""
+    if "coherence" not in line:
+        parts = line["parts"] and " ".join(f"{p:.3f}" for p in line["parts"])
+        return f"{line['model']:<8} {line['name']:<28} {line['loss']:.3f} {parts or '':<12} {line['seconds']:.0f} s"
+    within, across = line["coherence"]["albums"], line["coherence"]["shuffled"]
+    return (f"{line['name']:<8} {line['whole']} of {line['sampled']} whole in {line['seconds']:.0f} s, coherence "
+            f"{within[0]:.3f} ({within[1]:.3f} to {within[2]:.3f}), dealt at random {across[0]:.3f}; MAUVE "
+            + evaluate(line["name"], work))
 
 
 def main():
@@ -136,9 +180,7 @@ def main():
         done = subprocess.run([example, work / "train.jsonl", work / "held.jsonl"], input=lines, text=True,
                               stdout=subprocess.PIPE, check=True)
         for line in map(json.loads, done.stdout.splitlines()):
-            parts = line["parts"] and " ".join(f"{p:.3f}" for p in line["parts"])
-            print(f"{group:<9} {line['model']:<8} {line['name']:<24} {line['loss']:.3f} {parts or '':<12}"
-                  f" {line['seconds']:.0f} s", flush=True)
+            print(f"{group:<9} {shown(line, work)}", flush=True)
 
 
 if __name__ == "__main__":
