@@ -51,7 +51,7 @@ pub enum Error {
         reason: String,
     },
     /// A file of the model is absent.
-    #[error("{path} has no {file}; copy it from where the model came from")]
+    #[error("{path} has no {file}\n  hint: copy it from where the model came from")]
     MissingFile {
         /// The directory.
         path: PathBuf,
@@ -85,7 +85,9 @@ pub enum Error {
         wanted: Kind,
     },
     /// A weights file ends before its last tensor does.
-    #[error("{path} is cut short: {found_bytes} bytes of {expected_bytes}; download it again")]
+    #[error(
+        "{path} is cut short: {found_bytes} bytes of {expected_bytes}\n  hint: download it again"
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -95,7 +97,7 @@ pub enum Error {
         found_bytes: u64,
     },
     /// A file that does not follow its own format.
-    #[error("{path} is damaged or cut short ({reason}); download it again")]
+    #[error("{path} is damaged or cut short ({reason})\n  hint: download it again")]
     Malformed {
         /// The file.
         path: PathBuf,
