@@ -123,6 +123,35 @@ fn ten_training_losses_of_every_family_match_pytorch() {
     }
 }
 
+#[test]
+fn with_a_frozen_the_gradients_are_those_of_the_cpu_kernels() {
+    for family in ["llama", "gemma2"] {
+        let config = LoraConfig {
+            frozen_a: Some(3),
+            ..everything(family).config().clone()
+        };
+        let weights = || Weights::load(&golden(family)).unwrap();
+        let layout = LoraLayout::new(&weights().config, &config).unwrap();
+        let params: Vec<f32> = (0..layout.len())
+            .map(|i| 0.2 * ((i * 37 % 101) as f32 / 101.0 - 0.5))
+            .collect();
+        let adapter = Adapter {
+            layout: &layout,
+            params: &params,
+        };
+        let sequences = sequences(weights().config.vocab_size as u32);
+        let units: Vec<_> = sequences.iter().map(|s| vec![Example::from(s)]).collect();
+        let cpu = Lm::new(weights(), Precision::F32).unwrap();
+        let expected = run(&cpu, adapter, &units, Budget::default());
+        let got = run(&model(family), adapter, &units, Budget::default());
+        for ((got, _), (expected, _)) in got.iter().zip(&expected) {
+            assert_eq!(got.len(), layout.len());
+            let d = difference(got, expected);
+            assert!(d < 1e-5, "{family}: {d}");
+        }
+    }
+}
+
 /// Sequences of many lengths, every fourth a tree.
 fn sequences(vocab: u32) -> Vec<Sequence> {
     let lengths = [9_u32, 2, 23, 18, 5, 14, 14, 31];
