@@ -139,12 +139,12 @@ def evaluate(name, work):
     done = subprocess.run([ROOT / "target/release/albumen", "evaluate", "--real", real, "--synthetic",
                            work / f"sampled-{name}.jsonl", "--show-private-metrics", "--json"],
                           text=True, stdout=subprocess.PIPE, check=True)
+    found = json.loads(done.stdout)
     parts = []
-    for kind in json.loads(done.stdout)["evaluation"]["kinds"]:
-        for m in kind["measured"]:
-            if m["measure"] == "mauve":
-                e = m["estimate"]
-                parts.append(f"{kind['kind']} {m['role']} {e['value']:.3f} ({e['low']:.3f} to {e['high']:.3f})")
+    for kind in ("summaries", "captions"):
+        for role in ("sampled", "held_out"):
+            e = found[kind][role]["mauve"]
+            parts.append(f"{kind} {role} {e['value']:.3f} ({e['low']:.3f} to {e['high']:.3f})")
     return ", ".join(parts)
 
 
