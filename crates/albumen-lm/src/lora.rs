@@ -4,6 +4,8 @@
 //! sums gradients need know nothing of the model. [`LoraLayout`] says where each matrix is. Where A is
 //! frozen, the trained parameters are the vector's rear part, and only they leave this crate.
 
+mod files;
+
 use std::ops::Range;
 
 use rand::Rng;
@@ -138,6 +140,15 @@ impl LoraLayout {
     /// Where the rank is 0 or above the smallest width, alpha is not positive, no projection or one
     /// twice is named, or `layers` is 0 or more than the model has.
     pub fn new(model: &ModelConfig, config: &LoraConfig) -> Result<Self, LmError> {
+        let mut layout = Self::placed(model, config)?;
+        if let Some(seed) = config.frozen_a {
+            layout.frozen = layout.draw_a(seed);
+        }
+        Ok(layout)
+    }
+
+    /// The layout without the numbers that are frozen.
+    fn placed(model: &ModelConfig, config: &LoraConfig) -> Result<Self, LmError> {
         let layers = config.layers.unwrap_or(model.num_layers);
         check(model, config, layers)?;
         let mut layout = Self {
@@ -163,9 +174,6 @@ impl LoraLayout {
             };
         }
         layout.put_b_after_a();
-        if let Some(seed) = config.frozen_a {
-            layout.frozen = layout.draw_a(seed);
-        }
         Ok(layout)
     }
 
@@ -176,15 +184,14 @@ impl LoraLayout {
         }
         self.tensors.sort_by_key(|t| t.offset);
         for layer in &mut self.sites {
-            let sites = [
-                &mut layer.qkv,
-                &mut layer.o,
-                &mut layer.gate_up,
-                &mut layer.down,
-            ];
-            for block in sites.into_iter().flatten().flat_map(|s| &mut s.blocks) {
-                block.b += a;
-            }
+            let LayerSites {
+                qkv,
+                o,
+                gate_up,
+                down,
+            } = layer;
+            let sites = [qkv, o, gate_up, down].into_iter().flatten();
+            sites.flat_map(|s| &mut s.blocks).for_each(|b| b.b += a);
         }
     }
 
@@ -287,69 +294,11 @@ impl LoraLayout {
         params
     }
 
-    /// The parameters, frozen ones too, as a safetensors file with PEFT's tensor names.
-    ///
-    /// # Errors
-    /// Where `params` is not of this layout's length.
-    pub fn to_safetensors(&self, params: &[f32]) -> Result<Vec<u8>, LmError> {
-        self.check_len(params)?;
-        let all = self.frozen.iter().chain(params);
-        let bytes: Vec<u8> = all.flat_map(|p| p.to_le_bytes()).collect();
-        let mut views = Vec::with_capacity(self.tensors.len());
-        for tensor in &self.tensors {
-            let Range { start, end } = tensor.range();
-            let (data, shape) = (&bytes[4 * start..4 * end], tensor.shape.to_vec());
-            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, data)
-                .map_err(|e| LmError::AdapterFile(e.to_string()))?;
-            views.push((tensor.name.as_str(), view));
-        }
-        safetensors::serialize(views, None).map_err(|e| LmError::AdapterFile(e.to_string()))
-    }
-
-    /// Reads parameters written by [`LoraLayout::to_safetensors`] or by PEFT (f32).
-    ///
-    /// # Errors
-    /// Where the file is broken, a tensor is missing or of another shape or type, or a frozen one has
-    /// other numbers.
-    pub fn from_safetensors(&self, bytes: &[u8]) -> Result<Vec<f32>, LmError> {
-        let refuse = |why: String| LmError::AdapterFile(why);
-        let file =
-            safetensors::SafeTensors::deserialize(bytes).map_err(|e| refuse(e.to_string()))?;
-        if file.len() != self.tensors.len() {
-            let (found, expected) = (file.len(), self.tensors.len());
-            return Err(refuse(format!(
-                "it has {found} tensors where {expected} are needed; its rank, targets or layers differ"
-            )));
-        }
-        let mut params = vec![0.0; self.frozen.len() + self.len()];
-        for tensor in &self.tensors {
-            let LoraTensor { name, shape, .. } = tensor;
-            let view = file.tensor(name).map_err(|e| refuse(e.to_string()))?;
-            if view.shape() != shape || view.dtype() != safetensors::Dtype::F32 {
-                let (found, dtype) = (view.shape(), view.dtype());
-                return Err(refuse(format!(
-                    "{name} is {dtype:?} {found:?} where F32 {shape:?} is needed"
-                )));
-            }
-            for (p, b) in params[tensor.range()]
-                .iter_mut()
-                .zip(view.data().chunks_exact(4))
-            {
-                *p = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-            }
-        }
-        let trained = params.split_off(self.frozen.len());
-        if params != self.frozen {
-            return Err(refuse(
-                "its A matrices are not those that the seed of the frozen ones draws".into(),
-            ));
-        }
-        Ok(trained)
-    }
-
     /// Whether the layout belongs to this model and the parameters to the layout.
     pub(crate) fn check(&self, model: &ModelConfig, params: &[f32]) -> Result<(), LmError> {
-        if Self::new(model, &self.config)? != *self {
+        // What is frozen follows from the rest, and is not drawn again at every step.
+        let again = Self::placed(model, &self.config)?;
+        if (&again.tensors, &again.sites) != (&self.tensors, &self.sites) {
             let why = "the layout was made for a model of another shape; make it with this model's";
             return Err(LmError::LoraConfig(why.into()));
         }
