@@ -5,7 +5,6 @@
 //! (docs/pitfalls.md). A server that refuses one of them does not end the run, whose outcome would then
 //! tell of it: the answer is empty, as that of a model in this process that cannot take a photo.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,7 @@ use serde_json::json;
 
 use crate::CorpusError;
 use crate::caption::{Captioned, PhotoCaptioner, Photos};
+use crate::journal::for_the_owner_alone;
 use crate::summarize::prompt::{EXAMPLES, HEADING, album_prompt, long_prompt};
 use crate::summarize::{Answered, SummaryWriter};
 
@@ -75,16 +75,11 @@ impl Rehearsed {
     }
 }
 
-/// Writes at the end of a file that nobody else may read.
+/// Writes at the end of a private file.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(line.as_bytes())
+    let mut options = for_the_owner_alone();
+    let mut file = options.append(true).create(true).open(path)?;
+    file.write_all(line.as_bytes())
 }
 
 /// A captioner behind a server.

@@ -6,7 +6,7 @@
 //! removes the file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -49,18 +49,24 @@ pub(crate) fn key(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))
 }
 
+/// How private files are opened: nobody else may read one that this makes.
+pub(crate) fn for_the_owner_alone() -> OpenOptions {
+    let mut options = File::options();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+}
+
 impl Journal {
     /// Opens the journal, or begins it anew where it is of other settings. A line that was cut off by a
     /// kill, and whatever follows it, is dropped.
     pub(crate) fn open(place: JournalPlace<'_>) -> Result<Self, CorpusError> {
         let failed = |e: std::io::Error| unwritable(place.path, &e);
-        let mut options = File::options();
+        let mut options = for_the_owner_alone();
         options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
         let mut file = options.open(place.path).map_err(failed)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
