@@ -21,7 +21,6 @@ use albumen_schema::{Config, EndpointName, ModelStatement, ModelUse};
 use albumen_train::Model;
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use crate::stages::{Stage, preamble, renderer, served};
 
@@ -97,7 +96,7 @@ impl Models {
             return Ok(found.clone());
         }
         let found = match EndpointName::of_model(name)? {
-            Some(server) => behind(&server),
+            Some(server) => served::found(&server),
             None => match name.parse()? {
                 Name::Asset(asset) => self.find_asset(&asset)?,
                 Name::Path(path) => albumen_models::find_path(&path)?,
@@ -244,19 +243,6 @@ impl Models {
             self.asset(asset, file)?;
         }
         Ok(())
-    }
-}
-
-/// The model behind a server. Nothing is asked of it, and its address is not in the public name.
-fn behind(server: &EndpointName) -> Found {
-    let model = server.public_model().unwrap_or("the model");
-    Found {
-        name: format!("{model} of an endpoint"),
-        licence: None,
-        revision: None,
-        architecture: None,
-        fingerprint: format!("{:x}", Sha256::digest(server.to_string())),
-        place: Place::Endpoint,
     }
 }
 

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use albumen_endpoint::{Client, EndpointName};
+use albumen_models::{Found, Place};
 use albumen_schema::{Config, Departure, Sent};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{Runner, Stage};
 use crate::departures;
@@ -30,6 +32,19 @@ pub(crate) fn client(config: &Config, stage: Stage) -> anyhow::Result<Option<Cli
     Ok(name
         .map(|name| Client::new(name, &config.endpoint))
         .transpose()?)
+}
+
+/// The model behind a server. Nothing is asked of it, and its address is not in the public name.
+pub(crate) fn found(server: &EndpointName) -> Found {
+    let model = server.public_model().unwrap_or("the model");
+    Found {
+        name: format!("{model} of an endpoint"),
+        licence: None,
+        revision: None,
+        architecture: None,
+        fingerprint: format!("{:x}", Sha256::digest(server.to_string())),
+        place: Place::Endpoint,
+    }
 }
 
 /// What leaves the machine for a stage.

@@ -109,9 +109,7 @@ impl CurationSummary {
             topics,
         }
     }
-}
 
-impl CurationSummary {
     /// Reads `summary.json`, which the stage leaves beside its table.
     ///
     /// # Errors
