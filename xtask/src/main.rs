@@ -1,14 +1,21 @@
-//! Project checks and generated references: `cargo xtask layers`, `cargo xtask gen [--check]`.
+//! Project checks and generated files: `cargo xtask layers`, `cargo xtask gen [--check]`.
+//!
+//! Built without the feature `references`, it needs no crate of the program: so the layers and the
+//! boundary are checked before anything heavy is compiled.
 
 mod boundary;
 mod generate;
+mod graph;
 mod layers;
+#[cfg(feature = "references")]
+mod references;
+mod rings;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-/// Project checks and generated references.
+/// Project checks and generated files.
 #[derive(Parser)]
 struct Xtask {
     #[command(subcommand)]
@@ -17,9 +24,9 @@ struct Xtask {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Check which crate may reach which, and that files stay short
+    /// Check which crate may reach which, the lints that all keep, and that files stay short
     Layers,
-    /// Write the generated references
+    /// Write the generated files
     Gen {
         /// Compare instead of writing
         #[arg(long)]
@@ -31,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     let root = root()?;
     match Xtask::parse().task {
         Task::Layers => layers::check(&root),
-        Task::Gen { check } => generate::references(&root, check),
+        Task::Gen { check } => generate::files(&root, check),
     }
 }
 
