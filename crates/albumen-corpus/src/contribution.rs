@@ -3,12 +3,7 @@
 use std::collections::BTreeMap;
 
 use albumen_dp::Sensitive;
-use albumen_schema::Unit;
-
-use crate::AlbumText;
-
-/// The albums of one unit, bounded.
-pub type UnitTexts = Vec<AlbumText>;
+use albumen_schema::{AlbumText, Unit, UnitTexts};
 
 /// Groups albums into units and bounds what each contributes.
 ///

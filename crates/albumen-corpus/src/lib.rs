@@ -15,22 +15,9 @@ mod store;
 mod summarize;
 
 pub use caption::{Captioned, FrozenCaptioner, PhotoCaptioner, Photos};
-pub use contribution::{UnitTexts, group_units};
+pub use contribution::group_units;
 pub use endpoint::{EndpointCaptioner, EndpointSummarizer};
 pub use error::CorpusError;
 pub use journal::JournalPlace;
 pub use stage::{caption_stage, ingest_stage, load_texts, summarize_stage};
 pub use summarize::{Answered, LmSummarizer, SummarySource, SummaryWriter};
-
-/// One album as text: what the two models are trained on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlbumText {
-    /// Identifier of the album.
-    pub album_id: String,
-    /// Whose album it is.
-    pub owner_id: String,
-    /// One caption a photo, in order.
-    pub captions: Vec<String>,
-    /// The album's summary; empty before the summarise stage.
-    pub summary: String,
-}

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use albumen_dp::Sensitive;
-use albumen_schema::Unit;
 use albumen_schema::config::{CaptionConfig, CorpusConfig};
+use albumen_schema::{AlbumText, Unit};
 
 use crate::caption::{PhotoCaptioner, caption_albums};
 use crate::ingest;
 use crate::journal::{Journal, JournalPlace};
 use crate::summarize::{SummaryWriter, summarize_albums};
-use crate::{AlbumText, CorpusError, store};
+use crate::{CorpusError, store};
 
 /// Reads the input and writes `albums.parquet` and `set-aside.jsonl` into `dir`.
 ///

@@ -11,9 +11,9 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt32
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use albumen_schema::{Album, CaptionSource, Photo, PhotoContent};
+use albumen_schema::{Album, AlbumText, CaptionSource, Photo, PhotoContent};
 
-use crate::{AlbumText, CorpusError, SummarySource};
+use crate::{CorpusError, SummarySource};
 
 type Column = (&'static str, ArrayRef);
 

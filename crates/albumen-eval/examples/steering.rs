@@ -21,7 +21,7 @@ use std::sync::Mutex;
 
 use albumen_corpus::{group_units, load_texts};
 use albumen_dp::{OneShot, Sensitive};
-use albumen_schema::{Config, Curated, Reason, SyntheticAlbum};
+use albumen_schema::{Config, Curated, Reason, SyntheticAlbum, UnitTexts};
 use albumen_synth::curate::{Curator, SentenceEmbedding, TopicTarget, WordList, jensen_shannon};
 use albumen_synth::storage;
 use albumen_topics::TopicModel;
@@ -85,7 +85,7 @@ fn main() {
     let bound = privacy.max_albums_per_owner;
     let units = group_units(texts.unwrap(), privacy.unit, bound);
     let items: Sensitive<Vec<Vec<usize>>> = units.map(|units| {
-        let unit = |u: &Vec<albumen_corpus::AlbumText>| u.iter().map(|a| of(&a.summary)).collect();
+        let unit = |u: &UnitTexts| u.iter().map(|a| of(&a.summary)).collect();
         units.iter().map(unit).collect()
     });
     #[expect(

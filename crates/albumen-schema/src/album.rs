@@ -1,4 +1,4 @@
-//! Private albums as the corpus holds them.
+//! Private albums, as the corpus holds them and as text.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -98,3 +98,19 @@ pub struct Album {
     /// The photos in album order; at least one.
     pub photos: Vec<Photo>,
 }
+
+/// One album as text: what the two models are trained on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlbumText {
+    /// Identifier of the album.
+    pub album_id: String,
+    /// Whose album it is.
+    pub owner_id: String,
+    /// One caption a photo, in order.
+    pub captions: Vec<String>,
+    /// The album's summary; empty before the summarise stage.
+    pub summary: String,
+}
+
+/// The albums of one privacy unit, already bounded in number.
+pub type UnitTexts = Vec<AlbumText>;

@@ -12,7 +12,7 @@ pub mod preamble;
 pub mod statistic;
 mod synthetic;
 
-pub use album::{Album, CaptionSource, Photo, PhotoContent, Unit};
+pub use album::{Album, AlbumText, CaptionSource, Photo, PhotoContent, Unit, UnitTexts};
 pub use config::{Config, ConfigError};
 pub use endpoint::{Departure, EndpointName, EndpointNameError, Sent, is_loopback};
 pub use manifest::{

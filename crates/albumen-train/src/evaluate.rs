@@ -1,7 +1,7 @@
 //! The loss of albums that were not trained on.
 
-use albumen_corpus::UnitTexts;
 use albumen_lm::{Adapter, Example, LmError, Sequence};
+use albumen_schema::UnitTexts;
 
 use crate::sequences::{AlbumWeights, album_sequence, tokens_of_unit};
 use crate::{Engine, Model, TrainError};

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use albumen_corpus::{AlbumText, UnitTexts};
 use albumen_dp::{Optimizer, OptimizerState};
 use albumen_lm::Adapter;
+use albumen_schema::{AlbumText, UnitTexts};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

@@ -1,9 +1,8 @@
 //! A unit's albums as the sequences of the models.
 
-use albumen_corpus::{AlbumText, UnitTexts};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{LmError, Sequence};
-use albumen_schema::format;
+use albumen_schema::{AlbumText, UnitTexts, format};
 
 /// Which model: the first two are the hierarchical layout's, the last one is the flat layout's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use albumen_corpus::UnitTexts;
 use albumen_dp::{BatchMetrics, DpTraining, Optimizer, Plan, Randomness, Released, Sensitive};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{
     Adapter, AnyLm, AnyPrefix, Budget, Example, LmError, LoraLayout, PrefixStates, Sequence,
     StateFormat,
 };
+use albumen_schema::UnitTexts;
 
 use crate::sequences::of_unit;
 use crate::{Lengths, Model, TrainError};

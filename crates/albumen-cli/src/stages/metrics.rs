@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use albumen_corpus::UnitTexts;
 use albumen_dp::Sensitive;
+use albumen_schema::UnitTexts;
 use albumen_train::StepMetrics;
 use anyhow::Context;
 use serde_json::{Value, json};

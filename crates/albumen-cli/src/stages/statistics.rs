@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use albumen_corpus::{UnitTexts, group_units, load_texts};
+use albumen_corpus::{group_units, load_texts};
 use albumen_dp::{Released, Sensitive, recover};
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
-use albumen_schema::{NoisyCounts, StageManifest};
+use albumen_schema::{NoisyCounts, StageManifest, UnitTexts};
 use rayon::prelude::*;
 
 use super::topics::topic_of;

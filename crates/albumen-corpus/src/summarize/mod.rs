@@ -8,8 +8,10 @@ mod sentence;
 
 use std::collections::BTreeMap;
 
+use albumen_schema::AlbumText;
+
+use crate::CorpusError;
 use crate::journal::{Journal, key};
-use crate::{AlbumText, CorpusError};
 
 pub use language_model::LmSummarizer;
 

@@ -14,9 +14,9 @@ use std::error::Error;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use albumen_corpus::UnitTexts;
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::{AnyLm, Device, Precision, Weights};
+use albumen_schema::UnitTexts;
 use albumen_train::read_public;
 
 pub(crate) type Failed = Box<dyn Error>;

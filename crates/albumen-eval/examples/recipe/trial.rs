@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use albumen_accounting::{Header, Ledger, Part, calibrate};
-use albumen_corpus::UnitTexts;
 use albumen_dp::{Plan, Randomness, Sensitive, encode_f32};
 use albumen_lm::{AnyPrefix, Budget, LoraLayout};
-use albumen_schema::Unit;
 use albumen_schema::config::{ModelTraining, TrainConfig};
 use albumen_schema::preamble::{self, PreambleAlbum};
+use albumen_schema::{Unit, UnitTexts};
 use albumen_train::{
     Checkpoints, Engine, Lengths, Model, WarmUp, clipping, held_out, held_out_by_part, lora_config,
     optimizer, train, warm_up,

@@ -12,9 +12,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use albumen_corpus::{AlbumText, UnitTexts};
 use albumen_dp::Sensitive;
-use albumen_schema::{Curated, Unit};
+use albumen_schema::{AlbumText, Curated, Unit, UnitTexts};
 use albumen_synth::curate::SentenceEmbedding;
 use serde_json::json;
 
