@@ -108,8 +108,9 @@ const MOST_PACKAGES: usize = 60;
 /// ours to choose.
 const AROUND_OPENDP: (&str, &str) = ("albumen-dp", "opendp");
 
-/// Crates of the core that models may reach: neither knows a mechanism or a private value.
-const PLAIN: [&str; 2] = ["albumen-files", "albumen-schema"];
+/// Crates of the core that models may reach: none runs a mechanism or holds a private value. The
+/// accountant is among them because the configuration's types name its unit.
+const PLAIN: [&str; 3] = ["albumen-accounting", "albumen-files", "albumen-schema"];
 
 /// Seals and opens private values, so it is not for public crates, though it is in the core.
 const SEALS: &str = "albumen-dp";
@@ -135,12 +136,12 @@ pub(crate) const CRATES: &[Row] = &[
     row(
         "albumen-schema",
         Ring::Core,
-        "albums, photos, units, manifests and configuration types; no I/O",
+        "albums, photos, manifests and configuration types; no I/O",
     ),
     row(
         "albumen-accounting",
         Ring::Core,
-        "privacy events, privacy loss distributions, Renyi, calibration, the ledger",
+        "the privacy unit, privacy events, privacy loss distributions, Renyi, calibration, the ledger",
     ),
     row(
         "albumen-dp",
@@ -178,14 +179,20 @@ pub(crate) const CRATES: &[Row] = &[
         "topics of texts: k-means over embeddings, names by class TF-IDF; knows nothing of albums \
          or privacy",
     )
-    .never(&[Never::Package("albumen-schema")]),
+    .never(&[
+        Never::Package("albumen-schema"),
+        Never::Package("albumen-accounting"),
+    ]),
     row(
         "albumen-lm",
         Ring::Models,
         "the language model: loading, LoRA, per-sequence gradients, kernels, decoding; knows \
          nothing of privacy",
     )
-    .never(&[Never::Package("albumen-schema")]),
+    .never(&[
+        Never::Package("albumen-schema"),
+        Never::Package("albumen-accounting"),
+    ]),
     row(
         "albumen-vision",
         Ring::Models,
@@ -266,7 +273,7 @@ impl Ring {
             }
             Self::Models => {
                 "Frozen, public networks and what finds them. Of the core they reach at most \
-                 `albumen-schema` and `albumen-files`."
+                 `albumen-schema`, what it is built of, and `albumen-files`."
             }
             Self::Front => "What people start. May reach everything.",
         }

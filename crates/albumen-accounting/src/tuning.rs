@@ -1,10 +1,8 @@
 //! The price of choosing hyper-parameters on the private data.
 
-use albumen_schema::config::TuningRuns;
-
 use crate::event::check;
 use crate::renyi::{orders, renyi_curve};
-use crate::{AccountingError, Composition, Event, Guarantee, account};
+use crate::{AccountingError, Composition, Event, Guarantee, TuningRuns, account};
 
 /// Accounts for these events, chosen as `runs` says from several runs of the same events; `None` is
 /// one run, and the same as [`account`].

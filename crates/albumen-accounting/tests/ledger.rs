@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use std::path::PathBuf;
 
-use albumen_accounting::{Event, Header, History, Ledger, LedgerError, TuningRuns, account};
-use albumen_schema::Unit;
+use albumen_accounting::{Event, Header, History, Ledger, LedgerError, TuningRuns, Unit, account};
 use tempfile::TempDir;
 
 fn header() -> Header {

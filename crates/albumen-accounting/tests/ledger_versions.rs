@@ -4,9 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use albumen_accounting::ledger::{LEDGER_VERSION, sha256_hex};
-use albumen_accounting::{Event, History, LedgerError, account};
-use albumen_schema::Unit;
-use albumen_schema::config::TuningRuns;
+use albumen_accounting::{Event, History, LedgerError, TuningRuns, Unit, account};
 
 fn golden(version: u32) -> std::path::PathBuf {
     let name = format!("tests/golden/ledger-v{version}.jsonl");

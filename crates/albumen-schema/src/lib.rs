@@ -1,4 +1,4 @@
-//! Albums, photos, units, manifests and configuration types; no I/O.
+//! Albums, photos, manifests and configuration types; no I/O.
 //!
 //! Everything here is inert: types that several crates must agree on, their validation, and the
 //! public text formats of the two models. Reading and writing files happens elsewhere.
@@ -12,7 +12,8 @@ pub mod preamble;
 pub mod statistic;
 mod synthetic;
 
-pub use album::{Album, AlbumText, CaptionSource, Photo, PhotoContent, Unit, UnitTexts};
+pub use album::{Album, AlbumText, CaptionSource, Photo, PhotoContent, UnitTexts};
+pub use albumen_accounting::Unit;
 pub use config::{Config, ConfigError};
 pub use endpoint::{Departure, EndpointName, EndpointNameError, Sent, is_loopback};
 pub use manifest::{

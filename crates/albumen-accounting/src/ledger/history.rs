@@ -1,12 +1,10 @@
 use std::path::Path;
 
-use albumen_schema::Unit;
-use albumen_schema::config::TuningRuns;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{LEDGER_VERSION, LedgerError};
-use crate::{AccountingError, Event, Guarantee, account_tuned};
+use crate::{AccountingError, Event, Guarantee, TuningRuns, Unit, account_tuned};
 
 /// The first line of a ledger: what the guarantee is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

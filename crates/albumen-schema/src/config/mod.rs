@@ -17,13 +17,14 @@ mod train;
 mod validate;
 mod validate_curate;
 
+pub use albumen_accounting::TuningRuns;
 pub use caption::CaptionConfig;
 pub use compute::{ComputeConfig, ComputePrecision};
 pub use curate::{CurateConfig, TopicsConfig};
 pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
 pub use evaluate::EvaluateConfig;
-pub use privacy::{PrivacyConfig, TuningRuns};
+pub use privacy::PrivacyConfig;
 pub use release::ReleaseConfig;
 pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
