@@ -77,14 +77,13 @@ check-notebooks: assets .venv/notebooks ## Execute the notebooks on a small rele
 	  $(MAKE) -C $$root notebooks RELEASE=$$dir/run/release RESULTS=$$dir
 
 check-reports: assets node_modules/playwright-core needs-chromium ## Use both reports in headless Chromium (PAGES=DIR keeps pages and screenshots)
-	cargo build $(CARGO_FLAGS) -p albumen-eval --example sample_report --example sample_internal
+	cargo build $(CARGO_FLAGS) -p albumen-report -p albumen-evaluate --example sample_report --example sample_internal
 	dir=$(if $(PAGES),$(PAGES),$$(mktemp -d)) && mkdir -p $$dir/screenshots && \
 	  $(if $(PAGES),,trap "rm -rf $$dir" EXIT &&) export CHROMIUM=$(CHROMIUM) && \
 	  target/release/examples/sample_report $$dir && \
 	  target/release/examples/sample_internal $$dir/report.internal.html && \
-	  cd crates/albumen-eval/tests/browser && \
-	  node check_report.mjs $$dir/report.html $$dir/screenshots && \
-	  node check_internal.mjs $$dir/report.internal.html $$dir/screenshots
+	  node crates/albumen-report/tests/browser/check_report.mjs $$dir/report.html $$dir/screenshots && \
+	  node crates/albumen-evaluate/tests/browser/check_internal.mjs $$dir/report.internal.html $$dir/screenshots
 
 node_modules/playwright-core: Makefile
 	npm install --prefix . --no-save --no-package-lock --no-audit --no-fund $(PLAYWRIGHT)

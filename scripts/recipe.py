@@ -1,6 +1,6 @@
 """Tries training settings on VIST albums and prints their held-out losses (docs/recipe.md).
 
-    cargo build --release -p albumen-cli -p albumen-eval --example recipe --bins
+    cargo build --release -p albumen-cli -p albumen-evaluate --example recipe --bins
     RAYON_NUM_THREADS=1 python scripts/recipe.py --work /tmp/recipe [--only GROUP ...]
 
 Needs pyarrow and the VIST albums as JSON lines (`--data`), which have research terms: nothing of them may

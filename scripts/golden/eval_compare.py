@@ -1,6 +1,6 @@
-"""Writes crates/albumen-eval/tests/golden/compare.json.
+"""Writes crates/albumen-evaluate/tests/golden/compare.json.
 
-The reference for `albumen_eval::compare`, on fixed features of seed 6 (rounded, so that the file holds the
+The reference for `albumen_evaluate::compare`, on fixed features of seed 6 (rounded, so that the file holds the
 very numbers): MAUVE by the authors' package, once for the histograms that it made and ten times from other
 seeds of its k-means; precision, recall, density and coverage by prdc; the Frechet distance with scipy's
 matrix square root, as pytorch-fid spells it; Jensen-Shannon divergence, closest records and logistic
@@ -121,7 +121,7 @@ def main():
             "longest": [longest_run(text) for text in TEXTS],
         },
     }
-    out = pathlib.Path("crates/albumen-eval/tests/golden/compare.json")
+    out = pathlib.Path("crates/albumen-evaluate/tests/golden/compare.json")
     out.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
     print(out.stat().st_size, "bytes; MAUVE", golden["mauve"]["seeds"])
 

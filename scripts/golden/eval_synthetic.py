@@ -1,6 +1,6 @@
-"""Writes crates/albumen-eval/tests/golden/synthetic.json.
+"""Writes crates/albumen-report/tests/golden/synthetic.json.
 
-The reference for `albumen_eval::synthetic`: the Vendi score by the authors' package, pairwise cosines,
+The reference for `albumen_report::synthetic`: the Vendi score by the authors' package, pairwise cosines,
 near-duplicates and distinct-n spelt out in numpy. Features are unit rows around a few centres, rounded to
 f32, with seed 6. Made with numpy 2.4.6, vendi-score 0.0.3.
 
@@ -77,7 +77,7 @@ def main():
         "texts": TEXTS,
         "distinct": [distinct(n) for n in (1, 2, 3)],
     }
-    out = pathlib.Path("crates/albumen-eval/tests/golden/synthetic.json")
+    out = pathlib.Path("crates/albumen-report/tests/golden/synthetic.json")
     out.write_text(json.dumps(golden, indent=1) + "\n")
 
 

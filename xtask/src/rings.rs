@@ -164,14 +164,20 @@ pub(crate) const CRATES: &[Row] = &[
         "units' texts, plan and language model to a released adapter and its event",
     ),
     row(
-        "albumen-eval",
+        "albumen-evaluate",
         Ring::Private,
-        "measures of synthetic albums, alone and against the private ones; reports",
+        "synthetic albums beside the private ones; report.internal.html and the page of a sweep, \
+         stamped",
     ),
     row(
         "albumen-synth",
         Ring::Public,
         "generate, curate, render, export, verify: pure post-processing of released models",
+    ),
+    row(
+        "albumen-report",
+        Ring::Public,
+        "report.html and the measures of synthetic albums alone; nothing private goes in",
     ),
     row(
         "albumen-topics",

@@ -205,5 +205,4 @@ fn no_row_is_without_its_test() {
     assert_eq!(sources.len(), 13);
 }
 
-// The last row of the file, jax_privacy's one-run audit, is of auditing and not of accounting; it is
-// held against albumen-eval.
+// The last row of the file, jax_privacy's one-run audit, is of auditing and not of accounting.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use albumen_eval::compare::{
+use albumen_evaluate::compare::{
     Evaluation, EvaluationSettings, Role, STAMP, TextAlbum, halves, read_albums,
 };
 use albumen_schema::config::EvaluateConfig;
@@ -84,10 +84,15 @@ fn files(args: &EvaluateArgs) -> Outcome {
     let embedder = args.embedder.as_ref().unwrap_or(&config.embedder);
     let embedder = Models::new()?.embedder(embedder)?;
     let mut progress = Progress::start("evaluate");
-    let found =
-        albumen_eval::compare::evaluate(&reference, &sets, &embedder, &settings, &mut |share| {
+    let found = albumen_evaluate::compare::evaluate(
+        &reference,
+        &sets,
+        &embedder,
+        &settings,
+        &mut |share| {
             progress.set(share, "");
-        })?;
+        },
+    )?;
     progress.finish("");
     if args.json {
         print_json(&numbers(&found));

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use albumen_accounting::{Event, History, account};
-use albumen_eval::compare::{EvaluationSettings, STAMP};
-use albumen_eval::internal::{ChoiceCost, Sweep, SweepPoint, write_sweep};
+use albumen_evaluate::compare::{EvaluationSettings, STAMP};
+use albumen_evaluate::internal::{ChoiceCost, Sweep, SweepPoint, write_sweep};
 use albumen_schema::Config;
 use anyhow::ensure;
 use serde_json::json;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use albumen_dp::Sensitive;
-use albumen_eval::compare::{Evaluation, EvaluationSettings};
-use albumen_eval::internal::{
+use albumen_evaluate::compare::{Evaluation, EvaluationSettings};
+use albumen_evaluate::internal::{
     InternalReport, SyntheticSides, evaluate_run, write_internal_report, write_metrics,
 };
 use albumen_lm::{Adapter, LoraLayout};

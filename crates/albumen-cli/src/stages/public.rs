@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::Mutex;
 
 use albumen_accounting::History;
-use albumen_eval::report::{AlbumTopics, ReportData, write_report};
-use albumen_eval::synthetic::measure;
 use albumen_lm::weights::read_config;
 use albumen_lm::{Adapter, AnyPrefix, LoraLayout};
+use albumen_report::synthetic::measure;
+use albumen_report::{AlbumTopics, ReportData, write_report};
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum};
 use albumen_synth::curate::CurationSummary;
 use albumen_synth::export::{Release, export};

@@ -1,0 +1,144 @@
+//! `report.html`: one self-contained page about a run, for anyone.
+//!
+//! It is made from synthetic albums, the ledger and public settings, so it may be shared like the
+//! release. It loads nothing from the network: style, script and thumbnails lie inside, and its
+//! content security policy allows that one script only, by its hash.
+
+mod charts;
+mod funnel;
+mod gallery;
+mod plots;
+mod topics;
+
+use std::path::Path;
+
+use albumen_accounting::History;
+use albumen_schema::{
+    Curated, Departure, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL,
+};
+use albumen_synth::curate::CurationSummary;
+use albumen_synth::export::{of_ledger, words};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, context};
+use sha2::{Digest, Sha256};
+
+use crate::error::{ReportError, Result, io_error};
+use crate::synthetic::SyntheticMetrics;
+
+pub use topics::{AlbumTopic, AlbumTopics, MOST_CLUSTERED, MOST_TOPICS};
+
+const TEMPLATE: &str = include_str!("report.html.j2");
+const STYLE: &str = include_str!("../shell/style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// What a report is made from; all of it may be shared.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportData<'a> {
+    /// Heading of the page.
+    pub title: &'a str,
+    /// What the private albums are, in public words; may be empty.
+    pub source: &'a str,
+    /// The public albums that the models learnt from without privacy, where there were any.
+    pub public_training: Option<&'a PublicTrainingStatement>,
+    /// What left the machine for servers.
+    pub left_machine: &'a [Departure],
+    /// Epsilon that the configuration allows.
+    pub epsilon_allowed: f64,
+    /// The run's verified ledger.
+    pub ledger: &'a History,
+    /// The statistics of the private albums that the ledger paid for.
+    pub statistics: &'a [Statistic],
+    /// Every sampled album with its verdict, in the order sampled.
+    pub curated: &'a [Curated],
+    /// The same in numbers, as curation wrote them down.
+    pub curation: &'a CurationSummary,
+    /// The directory that `albumen_synth::render::render` filled, or none before rendering.
+    pub images: Option<&'a Path>,
+    /// What was measured on the kept albums, if anything was.
+    pub metrics: Option<&'a SyntheticMetrics>,
+    /// The topics of the kept albums, where there are enough of them.
+    pub topics: Option<&'a AlbumTopics>,
+    /// Whether the pictures are illustrations and not an image model's.
+    pub illustrations: bool,
+}
+
+/// Writes the report to `out`, whole or not at all.
+///
+/// # Errors
+/// [`crate::ReportError`]: a ledger without events, a missing or damaged picture, numbers of curation that
+/// are not those of the albums, a full disk.
+pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
+    let html = render_report(data)?;
+    let mut part = out.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    std::fs::write(part, html).map_err(io_error("write", part))?;
+    std::fs::rename(part, out).map_err(io_error("rename", part))
+}
+
+/// The report as HTML.
+///
+/// # Errors
+/// As [`write_report`].
+pub fn render_report(data: &ReportData<'_>) -> Result<String> {
+    let mut statement = of_ledger(data.ledger)?;
+    statement.public_training = data.public_training.cloned();
+    statement.left_machine = data.left_machine.to_vec();
+    let kept = data.curated.iter().filter(|c| c.verdict.kept());
+    let table = [kept.clone().count(), data.curated.len()];
+    let summary = [data.curation.kept, data.curation.sampled];
+    if table != summary {
+        return Err(ReportError::OtherCuration { summary, table });
+    }
+    let gallery = gallery::collect(data.curated, data.images, data.topics)?;
+    let photos: usize = kept.clone().map(|c| c.album.captions.len()).sum();
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+    Ok(environment.render_named_str(
+        "report.html",
+        TEMPLATE,
+        context! {
+            title => data.title,
+            source => data.source.trim(),
+            script_hash => Value::from_safe_string(hash),
+            style => Value::from_safe_string(STYLE.to_owned()),
+            script => Value::from_safe_string(SCRIPT.to_owned()),
+            albums => words::count(kept.count() as u64),
+            sampled => words::count(data.curated.len() as u64),
+            photos => words::count(photos as u64),
+            statement => figures(&statement),
+            guarantee => words::guarantee(&statement),
+            not_covered => words::not_covered(&statement),
+            tuning => Value::from(Serde(words::tuning(&statement))),
+            public_training => data.public_training.map(|p| p.source.trim()),
+            insecure_seed => statement.insecure_seed,
+            events => Value::from(Serde(&statement.events)),
+            statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
+            budget => Value::from(Serde(charts::budget(data, &statement)?)),
+            funnel => Value::from(Serde(funnel::funnel(data.curation))),
+            topics => Value::from(Serde(data.topics.map(AlbumTopics::rows))),
+            topic_albums => data.topics.map(|t| words::count(t.albums as u64)),
+            topic_seed => data.topics.map(|t| t.seed),
+            measures => Value::from(Serde(data.metrics.map(plots::measures))),
+            reasons => Value::from(Serde(gallery.reasons)),
+            left_out => gallery.left_out.map(|n| words::count(n as u64)),
+            gallery => Value::from_safe_string(gallery.json),
+            illustrations => data.illustrations,
+            tool => TOOL,
+        },
+    )?)
+}
+
+fn figures(statement: &PrivacyStatement) -> Value {
+    context! {
+        epsilon => words::epsilon(statement.epsilon),
+        epsilon_lower => words::epsilon_lower(statement.epsilon_lower),
+        epsilon_rdp => words::epsilon(statement.epsilon_rdp),
+        delta => format!("{:e}", statement.delta),
+        unit => statement.unit.to_string(),
+        declared_units => words::count(statement.declared_units),
+    }
+}
