@@ -180,6 +180,11 @@ pub(crate) const CRATES: &[Row] = &[
         "report.html and the measures of synthetic albums alone; nothing private goes in",
     ),
     row(
+        "albumen-illustrations",
+        Ring::Public,
+        "captions to pictures without a text-to-image model: emoji before painted backgrounds",
+    ),
+    row(
         "albumen-topics",
         Ring::Public,
         "topics of texts: k-means over embeddings, names by class TF-IDF; knows nothing of albums \
@@ -202,7 +207,7 @@ pub(crate) const CRATES: &[Row] = &[
     row(
         "albumen-vision",
         Ring::Models,
-        "frozen public image models: tagger, sentence embeddings, the illustration renderer",
+        "frozen public image models: tagger, detector, sentence embeddings",
     ),
     row(
         "albumen-captioner",

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use albumen_accounting::ledger::Header;
 use albumen_accounting::{Event, History, Ledger};
 use albumen_assets::Home;
+use albumen_illustrations::Illustrator;
 use albumen_report::synthetic::measure;
 use albumen_report::{AlbumTopics, ReportData, write_report};
 use albumen_schema::config::CurateConfig;
@@ -20,8 +21,7 @@ use albumen_synth::export::{Release, export};
 use albumen_synth::render::render;
 use albumen_synth::verify::verify;
 use albumen_topics::{KMeans, TopicModel};
-use albumen_vision::embedder::Embedder;
-use albumen_vision::illustrate::Illustrator;
+use albumen_vision::Embedder;
 
 const CONFIG: &str = r#"
 name = "sample"

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use albumen_diffusion::{LoadOptions, TextToImage};
+use albumen_illustrations::Illustrator;
 use albumen_schema::SyntheticAlbum;
 use albumen_schema::config::RenderConfig;
 use albumen_synth::diffuse::DiffusionPainter;
 use albumen_synth::render::Painter;
-use albumen_vision::illustrate::Illustrator;
 use albumen_vision::{Embedder, Tagger};
 use image::RgbImage;
 use rand_chacha::ChaCha20Rng;

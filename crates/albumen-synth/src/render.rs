@@ -5,9 +5,9 @@ mod endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use albumen_illustrations::{AlbumText, IllustrationError, Illustrator};
 use albumen_schema::config::RenderConfig;
 use albumen_schema::{SyntheticAlbum, TOOL};
-use albumen_vision::illustrate::{AlbumText, Illustrator};
 use image::RgbImage;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ impl Painter for Illustrator {
         size: (u32, u32),
         done: &mut dyn FnMut(usize, &RgbImage) -> Result<()>,
     ) -> Result<()> {
-        let failed = |e: albumen_vision::VisionError| SynthError::Paint {
+        let failed = |e: IllustrationError| SynthError::Paint {
             album: album.id.clone(),
             reason: e.to_string(),
         };

@@ -1,4 +1,4 @@
-//! Frozen public image models: tagger, sentence embeddings, illustration renderer.
+//! Frozen public models beside the language model: tagger, detector, sentence embeddings.
 //!
 //! Nothing here learns, and no call carries state from one image or text to the next: what comes
 //! out for an item depends on that item alone. The privacy argument of the caption stage rests on
@@ -10,7 +10,6 @@ pub mod detector;
 pub mod embedder;
 pub mod error;
 pub mod facts;
-pub mod illustrate;
 mod ops;
 pub mod pickle;
 pub mod preprocess;

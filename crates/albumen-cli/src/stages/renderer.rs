@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use albumen_diffusion::{DType, LoadOptions, TextToImage};
+use albumen_illustrations::Illustrator;
 use albumen_lm::Device;
 use albumen_models::{Found, Place};
 use albumen_schema::config::{RenderConfig, RenderPrecision};
 use albumen_synth::diffuse::{DiffusionPainter, settings};
 use albumen_synth::render::{EndpointPainter, Painter};
-use albumen_vision::illustrate::Illustrator;
 use anyhow::Context;
 
 use super::{Runner, Stage, served};

@@ -3,12 +3,12 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, Season, TimeOfDay, Weather};
-use super::super::tables::{Ground, Palette};
 use super::canvas::Canvas;
 use super::land::wave;
 use super::light::{Light, green, ground_wash};
+use crate::colour::Rgb;
+use crate::scene::{Background, Season, TimeOfDay, Weather};
+use crate::tables::{Ground, Palette};
 
 /// Paints the ground of an outdoor scene.
 pub(super) fn ground(

@@ -3,10 +3,10 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, TimeOfDay, Weather};
 use super::canvas::Canvas;
 use super::light::Light;
+use crate::colour::Rgb;
+use crate::scene::{Background, TimeOfDay, Weather};
 
 /// Paints the sky down to a little below the horizon.
 pub(super) fn sky(c: &mut Canvas, b: &Background, light: &Light, rng: &mut ChaCha8Rng) {

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use albumen_vision::embedder::Embedder;
-use albumen_vision::illustrate::{AlbumText, Illustrator};
+use albumen_illustrations::{AlbumText, Illustrator};
+use albumen_vision::Embedder;
 use image::RgbImage;
 use rayon::prelude::*;
 

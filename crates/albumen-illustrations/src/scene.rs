@@ -1,8 +1,8 @@
 //! What a picture will show: the plan that the painter carries out.
 
-use super::colour::Rgb;
-use super::icons::Recolour;
-use super::tables::Stance;
+use crate::colour::Rgb;
+use crate::icons::Recolour;
+use crate::tables::Stance;
 
 /// The light in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum TimeOfDay {
 }
 
 impl TimeOfDay {
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         match name {
             "dawn" => Self::Dawn,
             "dusk" => Self::Dusk,
@@ -46,7 +46,7 @@ pub enum Weather {
 }
 
 impl Weather {
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         match name {
             "cloudy" => Self::Cloudy,
             "rain" => Self::Rain,
@@ -72,7 +72,7 @@ pub enum Season {
 }
 
 impl Season {
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "spring" => Some(Self::Spring),
             "summer" => Some(Self::Summer),
@@ -97,7 +97,7 @@ pub enum Shot {
 /// All of a picture but its items.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Background {
-    /// The place's name in `data/illustrate_places.toml`.
+    /// The place's name in `data/places.toml`.
     pub place: String,
     /// The light.
     pub time: TimeOfDay,
@@ -119,7 +119,7 @@ pub struct Background {
 
 impl Background {
     /// A room's window is in the left half of the wall.
-    pub(super) fn window_left(&self) -> bool {
+    pub(crate) fn window_left(&self) -> bool {
         self.seed.is_multiple_of(2)
     }
 }

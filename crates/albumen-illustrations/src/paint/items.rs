@@ -2,13 +2,13 @@
 
 use resvg::tiny_skia::{Pixmap, PixmapPaint, PremultipliedColorU8, Transform};
 
-use super::super::colour::Rgb;
-use super::super::icons::Icons;
-use super::super::scene::{Background, Item, TimeOfDay};
-use super::super::tables::{Kind, Palette, Place, Stance};
 use super::canvas::Canvas;
 use super::light::Light;
+use crate::colour::Rgb;
 use crate::error::Result;
+use crate::icons::Icons;
+use crate::scene::{Background, Item, TimeOfDay};
+use crate::tables::{Kind, Palette, Place, Stance};
 
 /// Paints one item.
 pub(super) fn item(

@@ -3,11 +3,11 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, Season, Shot, TimeOfDay, Weather};
-use super::super::tables::{Ground, Palette, Place};
 use super::canvas::Canvas;
 use super::light::{Light, green};
+use crate::colour::Rgb;
+use crate::scene::{Background, Season, Shot, TimeOfDay, Weather};
+use crate::tables::{Ground, Palette, Place};
 
 /// Paints what stands behind the items.
 pub(super) fn behind(

@@ -1,19 +1,19 @@
-//! The renderer's public tables (`data/illustrate_*.toml`), read once when an [`Illustrator`] loads.
+//! The renderer's public tables (`data/*.toml`), read once when an [`Illustrator`] loads.
 //!
-//! [`Illustrator`]: super::Illustrator
+//! [`Illustrator`]: crate::Illustrator
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::colour::Rgb;
-use crate::error::{Result, VisionError};
+use crate::colour::Rgb;
+use crate::error::{IllustrationError, Result};
 
-const ICONS: &str = include_str!("../../data/illustrate_icons.toml");
-const WORDS: &str = include_str!("../../data/illustrate_words.toml");
-const PLACES: &str = include_str!("../../data/illustrate_places.toml");
-const PALETTES: &str = include_str!("../../data/illustrate_palettes.toml");
+const ICONS: &str = include_str!("../data/icons.toml");
+const WORDS: &str = include_str!("../data/words.toml");
+const PLACES: &str = include_str!("../data/places.toml");
+const PALETTES: &str = include_str!("../data/palettes.toml");
 
 /// How an icon stands in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,18 +42,18 @@ pub enum Stance {
 /// One group of the icon pool.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Group {
-    pub(super) theme: String,
-    pub(super) stance: Stance,
-    pub(super) place: String,
+pub(crate) struct Group {
+    pub(crate) theme: String,
+    pub(crate) stance: Stance,
+    pub(crate) place: String,
     /// Icon name to its height in metres.
-    pub(super) icons: BTreeMap<String, f32>,
+    pub(crate) icons: BTreeMap<String, f32>,
 }
 
 /// What stands at the horizon, or what an inner wall is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Far {
+pub(crate) enum Far {
     None,
     Hills,
     Mountains,
@@ -75,7 +75,7 @@ pub(super) enum Far {
 /// What the lower part of the picture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Ground {
+pub(crate) enum Ground {
     None,
     Grass,
     Sand,
@@ -94,7 +94,7 @@ pub(super) enum Ground {
 /// The painter that a place needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Outdoor,
     Room,
     Table,
@@ -106,42 +106,42 @@ pub(super) enum Kind {
 /// A background.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Place {
+pub(crate) struct Place {
     words: String,
-    pub(super) about: String,
-    pub(super) kind: Kind,
-    pub(super) far: Far,
-    pub(super) ground: Ground,
+    pub(crate) about: String,
+    pub(crate) kind: Kind,
+    pub(crate) far: Far,
+    pub(crate) ground: Ground,
     props: String,
 }
 
 impl Place {
     /// The icons that may dress the scene.
-    pub(super) fn props(&self) -> Vec<&str> {
+    pub(crate) fn props(&self) -> Vec<&str> {
         list(&self.props).collect()
     }
 }
 
-/// An album's colours; see the head of `data/illustrate_palettes.toml`.
+/// An album's colours; see the head of `data/palettes.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Palette {
-    pub(super) mood: String,
-    pub(super) sky: [Rgb; 2],
-    pub(super) dusk: [Rgb; 3],
-    pub(super) night: [Rgb; 2],
-    pub(super) far: [Rgb; 3],
-    pub(super) grass: Rgb,
-    pub(super) sand: Rgb,
-    pub(super) earth: Rgb,
-    pub(super) water: Rgb,
-    pub(super) stone: Rgb,
-    pub(super) wall: Rgb,
-    pub(super) floor: Rgb,
-    pub(super) cloth: Rgb,
-    pub(super) curtain: Rgb,
-    pub(super) accent: [Rgb; 3],
-    pub(super) tint: Rgb,
+pub(crate) struct Palette {
+    pub(crate) mood: String,
+    pub(crate) sky: [Rgb; 2],
+    pub(crate) dusk: [Rgb; 3],
+    pub(crate) night: [Rgb; 2],
+    pub(crate) far: [Rgb; 3],
+    pub(crate) grass: Rgb,
+    pub(crate) sand: Rgb,
+    pub(crate) earth: Rgb,
+    pub(crate) water: Rgb,
+    pub(crate) stone: Rgb,
+    pub(crate) wall: Rgb,
+    pub(crate) floor: Rgb,
+    pub(crate) cloth: Rgb,
+    pub(crate) curtain: Rgb,
+    pub(crate) accent: [Rgb; 3],
+    pub(crate) tint: Rgb,
 }
 
 #[derive(Debug, Deserialize)]
@@ -171,7 +171,7 @@ struct WordsFile {
 
 /// What a word or phrase means to the renderer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sense {
+pub(crate) enum Sense {
     /// Says nothing about the picture.
     Stop,
     /// Sets the time of day, by its name in the table.
@@ -205,18 +205,18 @@ pub(super) enum Sense {
 
 /// All tables.
 #[derive(Debug)]
-pub(super) struct Tables {
-    pub(super) groups: BTreeMap<String, Group>,
-    pub(super) places: BTreeMap<String, Place>,
-    pub(super) palettes: BTreeMap<String, Palette>,
+pub(crate) struct Tables {
+    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) palettes: BTreeMap<String, Palette>,
     senses: HashMap<String, Vec<Sense>>,
     /// Words of the longest phrase.
-    pub(super) longest: usize,
+    pub(crate) longest: usize,
 }
 
 impl Group {
     /// Its icons are animals or people.
-    pub(super) fn living(&self) -> bool {
+    pub(crate) fn living(&self) -> bool {
         ["animal", "person", "worker", "bird", "creature", "insect"]
             .iter()
             .any(|kind| self.theme.ends_with(kind))
@@ -225,7 +225,7 @@ impl Group {
 
 impl Tables {
     /// The group of an icon.
-    pub(super) fn group(&self, icon: &str) -> Option<&Group> {
+    pub(crate) fn group(&self, icon: &str) -> Option<&Group> {
         self.groups.values().find(|g| g.icons.contains_key(icon))
     }
 
@@ -233,11 +233,11 @@ impl Tables {
     ///
     /// # Errors
     /// A table that does not parse: a mistake in this crate, not in its input.
-    pub(super) fn load() -> Result<Self> {
-        let groups: BTreeMap<String, Group> = parse("illustrate_icons.toml", ICONS)?;
-        let places: BTreeMap<String, Place> = parse("illustrate_places.toml", PLACES)?;
-        let palettes = parse("illustrate_palettes.toml", PALETTES)?;
-        let words: WordsFile = parse("illustrate_words.toml", WORDS)?;
+    pub(crate) fn load() -> Result<Self> {
+        let groups: BTreeMap<String, Group> = parse("icons.toml", ICONS)?;
+        let places: BTreeMap<String, Place> = parse("places.toml", PLACES)?;
+        let palettes = parse("palettes.toml", PALETTES)?;
+        let words: WordsFile = parse("words.toml", WORDS)?;
         let senses = senses(&words, &places, &groups);
         let longest = senses
             .keys()
@@ -254,19 +254,19 @@ impl Tables {
     }
 
     /// The senses of a phrase in lower case (words parted by one space), the likeliest first.
-    pub(super) fn senses(&self, phrase: &str) -> &[Sense] {
+    pub(crate) fn senses(&self, phrase: &str) -> &[Sense] {
         self.senses.get(phrase).map_or(&[], Vec::as_slice)
     }
 }
 
 /// The role and the pose of a person's icon: `woman-walking` is `woman`, `walking`.
-pub(super) fn person(icon: &str) -> Option<(&str, &str)> {
+pub(crate) fn person(icon: &str) -> Option<(&str, &str)> {
     icon.split_once('-')
         .filter(|(role, _)| matches!(*role, "man" | "woman" | "person"))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|e| VisionError::Format {
+    toml::from_str(text).map_err(|e| IllustrationError::Format {
         path: PathBuf::from(name),
         format: "renderer table",
         offset: e.span().map_or(0, |s| s.start),
@@ -366,10 +366,10 @@ mod tests {
                     Sense::Icon(icon) => known(icon),
                     Sense::OneOf(icons) => !icons.is_empty() && icons.iter().all(known),
                     Sense::Implied(colour) => {
-                        super::super::colour::named(colour).is_some()
+                        crate::colour::named(colour).is_some()
                             && senses.iter().any(|s| matches!(s, Sense::Icon(_)))
                     }
-                    Sense::Colour(colour) => super::super::colour::named(colour).is_some(),
+                    Sense::Colour(colour) => crate::colour::named(colour).is_some(),
                     Sense::Place(place) => tables.places.contains_key(place),
                     _ => true,
                 };

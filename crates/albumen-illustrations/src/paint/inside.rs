@@ -3,11 +3,11 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, TimeOfDay};
-use super::super::tables::{Far, Ground, Palette, Place};
 use super::canvas::Canvas;
 use super::light::{Light, wall_wash};
+use crate::colour::Rgb;
+use crate::scene::{Background, TimeOfDay};
+use crate::tables::{Far, Ground, Palette, Place};
 
 /// Lamplight.
 const LAMP: Rgb = Rgb::new(1.0, 0.86, 0.55);

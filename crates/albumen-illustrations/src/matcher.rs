@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::embedder::{EMBEDDING_DIM, Embedder};
-use crate::error::{Result, VisionError, read_file};
+use crate::error::{IllustrationError, Result, read_file};
+use albumen_vision::embedder::{EMBEDDING_DIM, Embedder};
 
 /// Phrases of up to this many bytes are remembered: nouns come back in many captions, whole
 /// captions seldom do.
@@ -18,7 +18,7 @@ const MEMO_BYTES: usize = 40;
 const TENSOR: &str = "embeddings";
 
 /// Texts that stand for things, and their embeddings.
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     embedder: Arc<Embedder>,
     /// One unit row a text.
     rows: Vec<Vec<f32>>,
@@ -28,7 +28,7 @@ pub(super) struct Matcher {
 
 impl Matcher {
     /// Embeds `texts`, or reads their embeddings from the file `cache` if it holds these texts'.
-    pub(super) fn new(
+    pub(crate) fn new(
         embedder: Arc<Embedder>,
         texts: &[String],
         cache: Option<&Path>,
@@ -52,7 +52,7 @@ impl Matcher {
     }
 
     /// Cosine similarity of `phrase` with every text, in their order.
-    pub(super) fn similarities(&self, phrase: &str) -> Result<Arc<[f32]>> {
+    pub(crate) fn similarities(&self, phrase: &str) -> Result<Arc<[f32]>> {
         let known = self
             .memo
             .read()
@@ -77,7 +77,7 @@ impl Matcher {
 }
 
 /// The largest value and its index. Ties go to the first.
-pub(super) fn best(values: &[f32]) -> Option<(usize, f32)> {
+pub(crate) fn best(values: &[f32]) -> Option<(usize, f32)> {
     values
         .iter()
         .copied()
@@ -118,11 +118,12 @@ fn read_cache(path: &Path, key: &str, rows: usize) -> Option<Vec<Vec<f32>>> {
 
 /// Writes beside, then renames: a reader never sees half a file.
 fn write_cache(path: &Path, key: &str, rows: &[Vec<f32>]) -> Result<()> {
-    let failed = |source: std::io::Error| VisionError::Io {
+    let failed = |source: std::io::Error| IllustrationError::Io {
+        action: "write",
         path: path.to_owned(),
         source,
     };
-    let invalid = |reason: String| VisionError::Format {
+    let invalid = |reason: String| IllustrationError::Format {
         path: path.to_owned(),
         format: "safetensors",
         offset: 0,

@@ -1,8 +1,8 @@
 //! The light of a scene: what it does to the colours of near and far things.
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, Season, TimeOfDay, Weather};
-use super::super::tables::{Kind, Palette};
+use crate::colour::Rgb;
+use crate::scene::{Background, Season, TimeOfDay, Weather};
+use crate::tables::{Kind, Palette};
 
 /// The light of one picture.
 pub(super) struct Light {

@@ -1,46 +1,21 @@
-//! Illustrations: captions to pictures without a text-to-image model.
-//!
-//! Fluent emoji (MIT licence), chosen by the words of the caption and, where no table knows them,
-//! by the cosine of MiniLM embeddings, stand before a painted background that follows place,
-//! weather, season and time of day. The palette, the people's looks and the pets' coats are the
-//! album's, so its pictures read as one album. It is a fallback for machines without a
-//! text-to-image model, and whatever shows these pictures should call them illustrations.
-//!
-//! A picture is a function of the album's text, the seed and the photo's index alone: no call
-//! leaves anything behind that another could see, only caches of pure functions.
-
-mod colour;
-mod compose;
-mod icons;
-mod layout;
-mod matcher;
-mod paint;
-mod reading;
-mod scene;
-mod setting;
-mod style;
-mod tables;
-mod words;
+//! The renderer: what it loads, and how a caption becomes a scene and a picture.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use albumen_vision::Embedder;
 use image::RgbImage;
 use rand::Rng;
 
-pub use colour::Rgb;
-pub use icons::Recolour;
-pub use scene::{Background, Item, Scene, Season, Shot, TimeOfDay, Weather};
-pub use style::{AlbumStyle, AlbumText};
-pub use tables::Stance;
-
-use self::icons::Icons;
-use self::matcher::{Matcher, best};
-use self::reading::{Mention, Reading, Subject, read};
-use self::tables::{Tables, person};
-use self::words::tokens;
-use crate::embedder::Embedder;
 use crate::error::Result;
+use crate::icons::Icons;
+use crate::matcher::{Matcher, best};
+use crate::reading::{Mention, Reading, Subject, read};
+use crate::scene::Scene;
+use crate::style::{AlbumStyle, AlbumText};
+use crate::tables::{Tables, person};
+use crate::words::tokens;
+use crate::{compose, paint, setting, style};
 
 /// Least cosine at which an icon stands for a phrase that no table knows.
 const ICON_COSINE: f32 = 0.52;

@@ -5,7 +5,7 @@ use resvg::tiny_skia::{
     Pixmap, Point, RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform,
 };
 
-use super::super::colour::Rgb;
+use crate::colour::Rgb;
 
 /// A picture in the making. x and widths are fractions of its width, y and heights of its height;
 /// radii and line widths are fractions of its height.

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use resvg::{tiny_skia, usvg};
 use serde::Deserialize;
 
-use super::colour::Rgb;
-use super::tables::{Stance, Tables};
-use crate::error::{Result, VisionError, read_file};
+use crate::colour::Rgb;
+use crate::error::{IllustrationError, Result, read_file};
+use crate::tables::{Stance, Tables};
 
 /// Side of the raster in which an icon's main colour and bounds are measured, in pixels.
 const PROBE: u32 = 64;
@@ -36,28 +36,28 @@ fn default_side() -> f32 {
 
 /// What the tables say of an icon.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) stance: Stance,
-    pub(super) place: String,
-    pub(super) metres: f32,
+pub(crate) struct Facts {
+    pub(crate) stance: Stance,
+    pub(crate) place: String,
+    pub(crate) metres: f32,
     /// Lives: an animal or a person.
-    pub(super) living: bool,
-    pub(super) theme: String,
+    pub(crate) living: bool,
+    pub(crate) theme: String,
 }
 
 /// The drawn part of an icon within its square (0 to 1), and its main colour.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) left: f32,
-    pub(super) top: f32,
-    pub(super) right: f32,
-    pub(super) bottom: f32,
-    pub(super) main: Rgb,
+pub(crate) struct Look {
+    pub(crate) left: f32,
+    pub(crate) top: f32,
+    pub(crate) right: f32,
+    pub(crate) bottom: f32,
+    pub(crate) main: Rgb,
 }
 
 impl Look {
     /// Width over height of the drawn part.
-    pub(super) fn aspect(&self) -> f32 {
+    pub(crate) fn aspect(&self) -> f32 {
         (self.right - self.left) / (self.bottom - self.top)
     }
 }
@@ -72,7 +72,7 @@ pub struct Recolour {
 }
 
 /// The icons of one file that the tables name, with their skin tone variants.
-pub(super) struct Icons {
+pub(crate) struct Icons {
     bodies: HashMap<String, String>,
     side: (f32, f32),
     facts: BTreeMap<String, Facts>,
@@ -81,13 +81,13 @@ pub(super) struct Icons {
 }
 
 /// The skin tones of Fluent emoji, as they end an icon's name.
-pub(super) const TONES: [&str; 5] = ["light", "medium-light", "medium", "medium-dark", "dark"];
+pub(crate) const TONES: [&str; 5] = ["light", "medium-light", "medium", "medium-dark", "dark"];
 
 impl Icons {
     /// Reads `path` and keeps what `tables` names.
-    pub(super) fn load(path: &Path, tables: &Tables) -> Result<Self> {
+    pub(crate) fn load(path: &Path, tables: &Tables) -> Result<Self> {
         let bytes = read_file(path)?;
-        let invalid = |offset: usize, reason: String| VisionError::Format {
+        let invalid = |offset: usize, reason: String| IllustrationError::Format {
             path: path.to_owned(),
             format: "iconify icons.json",
             offset,
@@ -139,12 +139,12 @@ impl Icons {
     }
 
     /// The pool's names in order, without skin tone variants.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.facts.keys().map(String::as_str)
     }
 
     /// The text that stands for an icon when meanings are compared.
-    pub(super) fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         let plain = name.replace('-', " ");
         match self.facts(name) {
             Some(facts) => format!("{plain} ({})", facts.theme),
@@ -153,19 +153,19 @@ impl Icons {
     }
 
     /// Whether an icon or a variant of one can be drawn.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.bodies.contains_key(name)
     }
 
     /// The facts of an icon; a skin tone variant has its parent's.
-    pub(super) fn facts(&self, name: &str) -> Option<&Facts> {
+    pub(crate) fn facts(&self, name: &str) -> Option<&Facts> {
         self.facts
             .get(name)
             .or_else(|| self.facts.get(base_name(name)))
     }
 
     /// The parsed picture, parsed at most once for each recolouring.
-    pub(super) fn tree(&self, name: &str, change: Option<Recolour>) -> Result<Arc<usvg::Tree>> {
+    pub(crate) fn tree(&self, name: &str, change: Option<Recolour>) -> Result<Arc<usvg::Tree>> {
         let key = match change {
             Some(c) => format!("{name} {} {}", c.from.to_hex(), c.to.to_hex()),
             None => name.to_owned(),
@@ -186,7 +186,7 @@ impl Icons {
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}">{body}</svg>"#
         );
         let tree = usvg::Tree::from_str(&svg, &usvg::Options::default()).map_err(|e| {
-            VisionError::Picture {
+            IllustrationError::Picture {
                 reason: format!("icon `{name}` is not valid SVG: {e}"),
             }
         })?;
@@ -196,7 +196,7 @@ impl Icons {
     }
 
     /// Bounds and main colour, measured at most once.
-    pub(super) fn look(&self, name: &str) -> Result<Look> {
+    pub(crate) fn look(&self, name: &str) -> Result<Look> {
         let known = self
             .looks
             .read()
@@ -207,7 +207,7 @@ impl Icons {
             return Ok(look);
         }
         let tree = self.tree(name, None)?;
-        let look = measure(&tree).ok_or_else(|| VisionError::Picture {
+        let look = measure(&tree).ok_or_else(|| IllustrationError::Picture {
             reason: format!("icon `{name}` draws nothing"),
         })?;
         let mut looks = self.looks.write().unwrap_or_else(PoisonError::into_inner);

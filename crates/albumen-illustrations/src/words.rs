@@ -1,7 +1,7 @@
 //! Words of a caption, and plurals made singular.
 
 /// Lower-case words; an empty word marks the end of a clause.
-pub(super) fn tokens(text: &str) -> Vec<String> {
+pub(crate) fn tokens(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     for raw in text.split_whitespace() {
         let mut word = String::new();
@@ -35,7 +35,7 @@ fn push_word(out: &mut Vec<String>, word: &mut String) {
 }
 
 /// Readings of a plural as a singular, the likeliest first.
-pub(super) fn singulars(word: &str) -> Vec<String> {
+pub(crate) fn singulars(word: &str) -> Vec<String> {
     const IRREGULAR: [(&str, &str); 16] = [
         ("men", "man"),
         ("women", "woman"),

@@ -7,11 +7,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::colour::Rgb;
-use super::icons::{Icons, Recolour, TONES};
-use super::reading::{Mention, Reading, Subject};
-use super::scene::{Season, TimeOfDay, Weather};
-use super::tables::{Palette, Tables};
+use crate::colour::Rgb;
+use crate::icons::{Icons, Recolour, TONES};
+use crate::reading::{Mention, Reading, Subject};
+use crate::scene::{Season, TimeOfDay, Weather};
+use crate::tables::{Palette, Tables};
 
 /// An album as text.
 #[derive(Debug, Clone, Copy)]
@@ -26,29 +26,29 @@ pub struct AlbumText<'a> {
 
 /// What the photos of one album share. Made by [`Illustrator::plan_album`].
 ///
-/// [`Illustrator::plan_album`]: super::Illustrator::plan_album
+/// [`Illustrator::plan_album`]: crate::Illustrator::plan_album
 #[derive(Debug, Clone)]
 pub struct AlbumStyle {
     /// Seeds every picture of the album.
-    pub(super) key: [u8; 32],
-    pub(super) palette_name: String,
-    pub(super) palette: Palette,
-    pub(super) place: Option<String>,
-    pub(super) time: Option<TimeOfDay>,
-    pub(super) weather: Option<Weather>,
-    pub(super) season: Season,
+    pub(crate) key: [u8; 32],
+    pub(crate) palette_name: String,
+    pub(crate) palette: Palette,
+    pub(crate) place: Option<String>,
+    pub(crate) time: Option<TimeOfDay>,
+    pub(crate) weather: Option<Weather>,
+    pub(crate) season: Season,
     /// Who and what the album is about: stands in where a caption names nobody.
-    pub(super) recurring: Vec<Mention>,
+    pub(crate) recurring: Vec<Mention>,
 }
 
 impl AlbumStyle {
-    /// The name of the album's palette in `data/illustrate_palettes.toml`.
+    /// The name of the album's palette in `data/palettes.toml`.
     pub fn palette(&self) -> &str {
         &self.palette_name
     }
 
     /// A stream for one purpose, the same at every call.
-    pub(super) fn stream(&self, purpose: &str, index: u64) -> ChaCha8Rng {
+    pub(crate) fn stream(&self, purpose: &str, index: u64) -> ChaCha8Rng {
         let mut hash = Sha256::new();
         hash.update(self.key);
         hash.update(purpose.as_bytes());
@@ -59,7 +59,7 @@ impl AlbumStyle {
 
     /// The icon of a person: the same role has the same skin, hair and clothes in every photo.
     /// `ordinal` tells two people of one role apart.
-    pub(super) fn person(
+    pub(crate) fn person(
         &self,
         icons: &Icons,
         role: &str,
@@ -135,7 +135,7 @@ impl AlbumStyle {
     }
 
     /// The coat of a pet: an album's dog is the same dog in every photo.
-    pub(super) fn coat(&self, icon: &str) -> Option<Rgb> {
+    pub(crate) fn coat(&self, icon: &str) -> Option<Rgb> {
         let coats: &[&str] = match icon {
             "dog" => &["", "9a6540", "8d8f99", "e6cc9c"],
             "cat" => &["", "8d8f99", "9a6540"],
@@ -151,7 +151,7 @@ impl AlbumStyle {
 
 /// Makes the style of an album from what its summary and captions say. `moods` are the summary's
 /// similarities with the palettes, `places` with the places, both in the tables' order.
-pub(super) fn plan(
+pub(crate) fn plan(
     text: &AlbumText,
     tables: &Tables,
     summary: &Reading,

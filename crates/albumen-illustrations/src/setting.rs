@@ -3,13 +3,13 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::colour::named;
-use super::icons::Icons;
-use super::reading::{Mention, Reading, Subject};
-use super::scene::{Background, Season, Shot, TimeOfDay, Weather};
-use super::style::AlbumStyle;
-use super::tables::{Far, Ground, Kind, Stance, Tables};
+use crate::colour::named;
 use crate::error::Result;
+use crate::icons::Icons;
+use crate::reading::{Mention, Reading, Subject};
+use crate::scene::{Background, Season, Shot, TimeOfDay, Weather};
+use crate::style::AlbumStyle;
+use crate::tables::{Far, Ground, Kind, Stance, Tables};
 
 /// Homes that say little: who lives there is at ease wherever the album is.
 const EASY_HOMES: [&str; 3] = ["park", "garden", "town"];
@@ -29,7 +29,7 @@ const POSE_HOMES: [(&str, &str); 9] = [
 
 /// The place of a photo: the caption's word, else its first subject's home, else what the caption
 /// is `like`, else the album's.
-pub(super) fn place(
+pub(crate) fn place(
     reading: &Reading,
     style: &AlbumStyle,
     tables: &Tables,
@@ -136,7 +136,7 @@ fn suits(reading: &Reading, place: &str, tables: &Tables, icons: &Icons) -> bool
     }
 }
 
-pub(super) fn living(mention: &Mention, icons: &Icons) -> bool {
+pub(crate) fn living(mention: &Mention, icons: &Icons) -> bool {
     match &mention.subject {
         Subject::Icon(icon) => icons.facts(icon).is_some_and(|f| f.living),
         Subject::People { .. } => true,
@@ -144,7 +144,7 @@ pub(super) fn living(mention: &Mention, icons: &Icons) -> bool {
 }
 
 /// Everything behind the items.
-pub(super) fn background(
+pub(crate) fn background(
     place: String,
     reading: &Reading,
     style: &AlbumStyle,

@@ -4,11 +4,11 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, Season};
-use super::super::tables::{Far, Palette};
 use super::canvas::Canvas;
 use super::light::{Light, green};
+use crate::colour::Rgb;
+use crate::scene::{Background, Season};
+use crate::tables::{Far, Palette};
 
 /// Paints the far part of an outdoor scene.
 pub(super) fn far(

@@ -14,15 +14,15 @@ pub struct Rgb {
 }
 
 impl Rgb {
-    pub(super) const WHITE: Self = Self::new(1.0, 1.0, 1.0);
-    pub(super) const BLACK: Self = Self::new(0.0, 0.0, 0.0);
+    pub(crate) const WHITE: Self = Self::new(1.0, 1.0, 1.0);
+    pub(crate) const BLACK: Self = Self::new(0.0, 0.0, 0.0);
 
-    pub(super) const fn new(r: f32, g: f32, b: f32) -> Self {
+    pub(crate) const fn new(r: f32, g: f32, b: f32) -> Self {
         Self { r, g, b }
     }
 
     /// From `rrggbb` or `rgb`, with or without `#`.
-    pub(super) fn hex(text: &str) -> Option<Self> {
+    pub(crate) fn hex(text: &str) -> Option<Self> {
         let digits = text.trim_start_matches('#');
         let long: String = match digits.len() {
             3 => digits.chars().flat_map(|c| [c, c]).collect(),
@@ -34,29 +34,29 @@ impl Rgb {
         Some(Self::new(part(16), part(8), part(0)))
     }
 
-    pub(super) fn to_hex(self) -> String {
+    pub(crate) fn to_hex(self) -> String {
         let [r, g, b] = self.bytes();
         format!("#{r:02x}{g:02x}{b:02x}")
     }
 
     /// Eight bits a channel.
-    pub(super) fn bytes(self) -> [u8; 3] {
+    pub(crate) fn bytes(self) -> [u8; 3] {
         [self.r, self.g, self.b].map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8)
     }
 
     /// From here (`t` = 0) to `other` (`t` = 1).
-    pub(super) fn mix(self, other: Self, t: f32) -> Self {
+    pub(crate) fn mix(self, other: Self, t: f32) -> Self {
         let m = |a: f32, b: f32| a + (b - a) * t;
         Self::new(m(self.r, other.r), m(self.g, other.g), m(self.b, other.b))
     }
 
     /// Channel by channel.
-    pub(super) fn times(self, other: Self) -> Self {
+    pub(crate) fn times(self, other: Self) -> Self {
         Self::new(self.r * other.r, self.g * other.g, self.b * other.b)
     }
 
     /// Darker below 1, lighter above.
-    pub(super) fn scaled(self, f: f32) -> Self {
+    pub(crate) fn scaled(self, f: f32) -> Self {
         Self::new(
             (self.r * f).min(1.0),
             (self.g * f).min(1.0),
@@ -65,7 +65,7 @@ impl Rgb {
     }
 
     /// Hue in degrees, saturation and lightness from 0 to 1.
-    pub(super) fn hsl(self) -> (f32, f32, f32) {
+    pub(crate) fn hsl(self) -> (f32, f32, f32) {
         let max = self.r.max(self.g).max(self.b);
         let min = self.r.min(self.g).min(self.b);
         let l = f32::midpoint(max, min);
@@ -85,7 +85,7 @@ impl Rgb {
     }
 
     /// The inverse of [`Rgb::hsl`].
-    pub(super) fn from_hsl(h: f32, s: f32, l: f32) -> Self {
+    pub(crate) fn from_hsl(h: f32, s: f32, l: f32) -> Self {
         let c = (1.0 - (2.0 * l - 1.0).abs()) * s;
         let x = c * (1.0 - ((h / 60.0).rem_euclid(2.0) - 1.0).abs());
         let m = l - c / 2.0;
@@ -101,7 +101,7 @@ impl Rgb {
     }
 
     /// Degrees between two hues, 0 to 180.
-    pub(super) fn hue_distance(a: f32, b: f32) -> f32 {
+    pub(crate) fn hue_distance(a: f32, b: f32) -> f32 {
         let d = (a - b).rem_euclid(360.0);
         d.min(360.0 - d)
     }
@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Rgb {
 }
 
 /// The colour that a colour word of the table stands for.
-pub(super) fn named(name: &str) -> Option<Rgb> {
+pub(crate) fn named(name: &str) -> Option<Rgb> {
     let hex = match name {
         "red" => "d8383a",
         "orange" => "ee8434",

@@ -4,14 +4,14 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::colour::{Rgb, named};
-use super::icons::{Icons, Recolour};
-use super::layout::{Stage, Wanted};
-use super::reading::{Mention, Reading, Subject};
-use super::scene::{Background, Item, Scene, Season, Shot};
-use super::style::AlbumStyle;
-use super::tables::{Far, Ground, Kind, Place, Stance};
+use crate::colour::{Rgb, named};
 use crate::error::Result;
+use crate::icons::{Icons, Recolour};
+use crate::layout::{Stage, Wanted};
+use crate::reading::{Mention, Reading, Subject};
+use crate::scene::{Background, Item, Scene, Season, Shot};
+use crate::style::AlbumStyle;
+use crate::tables::{Far, Ground, Kind, Place, Stance};
 
 /// How often a crowded picture is tried again, each time with smaller subjects.
 const SHRINKS: i32 = 5;
@@ -23,7 +23,7 @@ const GOOD: f32 = 0.3;
 const PROP_COST: f32 = 0.25;
 
 /// Plans the items of one picture.
-pub(super) fn compose(
+pub(crate) fn compose(
     mut background: Background,
     place: &Place,
     reading: &Reading,

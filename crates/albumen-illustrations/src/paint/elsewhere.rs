@@ -3,13 +3,13 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::colour::Rgb;
-use super::super::scene::{Background, TimeOfDay};
-use super::super::tables::Palette;
 use super::canvas::Canvas;
 use super::land::wave;
 use super::light::wall_wash;
 use super::sky::stars;
+use crate::colour::Rgb;
+use crate::scene::{Background, TimeOfDay};
+use crate::tables::Palette;
 
 /// A stage: dark backcloth, curtains, boards, spotlights.
 pub(super) fn stage(c: &mut Canvas, b: &Background, p: &Palette, rng: &mut ChaCha8Rng) {

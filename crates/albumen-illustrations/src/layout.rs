@@ -3,9 +3,9 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::icons::{Look, Recolour};
-use super::scene::{Background, Item, Shot};
-use super::tables::{Far, Ground, Kind, Place, Stance};
+use crate::icons::{Look, Recolour};
+use crate::scene::{Background, Item, Shot};
+use crate::tables::{Far, Ground, Kind, Place, Stance};
 
 /// Positions tried for one item.
 const TRIES: usize = 80;
@@ -14,29 +14,29 @@ const TRIES: usize = 80;
 const LEAST: f32 = 0.1;
 
 /// Where items may stand, in fractions of the picture's height.
-pub(super) struct Stage<'a> {
-    pub(super) place: &'a Place,
-    pub(super) background: &'a Background,
+pub(crate) struct Stage<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) background: &'a Background,
     /// Width over height of the picture.
-    pub(super) aspect: f32,
+    pub(crate) aspect: f32,
 }
 
 /// An item that waits for its position.
-pub(super) struct Wanted {
-    pub(super) icon: String,
-    pub(super) look: Look,
-    pub(super) stance: Stance,
-    pub(super) scale: f32,
-    pub(super) recolour: Option<Recolour>,
-    pub(super) main: bool,
-    pub(super) prop: bool,
+pub(crate) struct Wanted {
+    pub(crate) icon: String,
+    pub(crate) look: Look,
+    pub(crate) stance: Stance,
+    pub(crate) scale: f32,
+    pub(crate) recolour: Option<Recolour>,
+    pub(crate) main: bool,
+    pub(crate) prop: bool,
     /// Runs on rails.
-    pub(super) rides: bool,
+    pub(crate) rides: bool,
 }
 
 /// A rectangle in fractions of the picture.
 #[derive(Clone, Copy)]
-pub(super) struct Area {
+pub(crate) struct Area {
     x0: f32,
     y0: f32,
     x1: f32,
@@ -61,15 +61,15 @@ impl Area {
 }
 
 /// Subjects in their positions.
-pub(super) struct Settled {
-    pub(super) items: Vec<Item>,
-    pub(super) areas: Vec<(Area, Stance)>,
-    pub(super) worst: f32,
+pub(crate) struct Settled {
+    pub(crate) items: Vec<Item>,
+    pub(crate) areas: Vec<(Area, Stance)>,
+    pub(crate) worst: f32,
 }
 
 impl Stage<'_> {
     /// Places all subjects, the first first.
-    pub(super) fn all(&self, wanted: &[Wanted], factor: f32, rng: &mut ChaCha8Rng) -> Settled {
+    pub(crate) fn all(&self, wanted: &[Wanted], factor: f32, rng: &mut ChaCha8Rng) -> Settled {
         let mut out = Settled {
             items: Vec::new(),
             areas: Vec::new(),
@@ -85,7 +85,7 @@ impl Stage<'_> {
     }
 
     /// The best of some random positions, and its cost.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         &self,
         w: &Wanted,
         factor: f32,

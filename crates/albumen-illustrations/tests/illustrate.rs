@@ -6,30 +6,35 @@
     reason = "the helpers of a test may panic as the test itself may"
 )]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use albumen_vision::VisionError;
-use albumen_vision::embedder::Embedder;
-use albumen_vision::illustrate::{
-    AlbumStyle, AlbumText, Illustrator, Scene, Shot, TimeOfDay, Weather,
+use albumen_illustrations::{
+    AlbumStyle, AlbumText, IllustrationError, Illustrator, Scene, Shot, TimeOfDay, Weather,
 };
+use albumen_vision::Embedder;
 use image::RgbImage;
 use rayon::prelude::*;
 
 const SIZE: (u32, u32) = (256, 256);
 
+/// A file of a downloaded asset; fails with the mend where it is absent.
+fn asset(name: &str, file: &str) -> PathBuf {
+    let home = albumen_assets::Home::locate().expect("a home folder");
+    home.require(name, file).unwrap_or_else(|e| panic!("{e}"))
+}
+
 fn icons() -> PathBuf {
-    common::asset("fluent-emoji-flat").join("icons.json")
+    asset("fluent-emoji-flat", "icons.json")
 }
 
 fn embedder() -> Arc<Embedder> {
     static ONCE: OnceLock<Arc<Embedder>> = OnceLock::new();
     ONCE.get_or_init(|| {
-        Arc::new(Embedder::load(&common::asset("all-minilm-l6-v2")).expect("the embedder loads"))
+        let weights = asset("all-minilm-l6-v2", "model.safetensors");
+        let dir = weights.parent().expect("a file has a folder");
+        Arc::new(Embedder::load(dir).expect("the embedder loads"))
     })
     .clone()
 }
@@ -435,7 +440,7 @@ fn damaged_icon_files_are_named_with_the_mend() {
         let error = Illustrator::load(&path, embedder(), None)
             .err()
             .expect("refused");
-        assert!(matches!(error, VisionError::Format { .. }), "{error}");
+        assert!(matches!(error, IllustrationError::Format { .. }), "{error}");
         error.to_string()
     };
     let cut = load("cut.json", "{\"icons\": {\n\"dog\": {\"body\": \"<path");
@@ -451,7 +456,7 @@ fn damaged_icon_files_are_named_with_the_mend() {
         .err()
         .unwrap();
     assert!(
-        matches!(missing, VisionError::MissingFile { .. }),
+        matches!(missing, IllustrationError::MissingFile { .. }),
         "{missing}"
     );
 }

@@ -16,12 +16,12 @@ use rand_chacha::ChaCha8Rng;
 
 use self::canvas::Canvas;
 use self::light::Light;
-use super::colour::Rgb;
-use super::icons::Icons;
-use super::scene::Scene;
-use super::style::AlbumStyle;
-use super::tables::{Kind, Tables};
-use crate::error::{Result, VisionError};
+use crate::colour::Rgb;
+use crate::error::{IllustrationError, Result};
+use crate::icons::Icons;
+use crate::scene::Scene;
+use crate::style::AlbumStyle;
+use crate::tables::{Kind, Tables};
 
 /// How strongly the album's tint lies over every photo.
 const TINT: f32 = 0.42;
@@ -36,7 +36,7 @@ pub(super) fn paint(
 ) -> Result<RgbImage> {
     let b = &scene.background;
     let p = &style.palette;
-    let too_large = || VisionError::Picture {
+    let too_large = || IllustrationError::Picture {
         reason: format!(
             "cannot paint {} x {} pixels; both sides must be 1 to 8192",
             size.0, size.1
@@ -49,7 +49,7 @@ pub(super) fn paint(
     let place = tables
         .places
         .get(&b.place)
-        .ok_or_else(|| VisionError::Picture {
+        .ok_or_else(|| IllustrationError::Picture {
             reason: format!("place `{}` is not in the renderer's table", b.place),
         })?;
     let light = Light::new(b, p, place.kind);

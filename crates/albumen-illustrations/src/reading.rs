@@ -1,8 +1,8 @@
 //! Reads a caption: who and what is in it, how many, in which colour, where and when.
 
-use super::tables::{Group, Sense, Tables, person};
-use super::words::{singulars, tokens};
 use crate::error::Result;
+use crate::tables::{Group, Sense, Tables, person};
+use crate::words::{singulars, tokens};
 
 /// Subjects of one caption that are drawn; the rest would only crowd the picture.
 const MAX_MENTIONS: usize = 5;
@@ -15,7 +15,7 @@ const MAX_COUNT: usize = 6;
 
 /// Who or what is mentioned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// A thing or an animal, by its icon.
     Icon(String),
     /// People, by their roles (`man`, `girl` ...) and what they do.
@@ -27,33 +27,33 @@ pub(super) enum Subject {
 
 /// One mention of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mention {
-    pub(super) subject: Subject,
-    pub(super) count: usize,
-    pub(super) colour: Option<String>,
+pub(crate) struct Mention {
+    pub(crate) subject: Subject,
+    pub(crate) count: usize,
+    pub(crate) colour: Option<String>,
     /// The caption is not sure ("perhaps a dog").
-    pub(super) hedged: bool,
+    pub(crate) hedged: bool,
 }
 
 /// What a caption says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) mentions: Vec<Mention>,
-    pub(super) place: Option<String>,
-    pub(super) time: Option<String>,
-    pub(super) weather: Option<String>,
-    pub(super) season: Option<String>,
-    pub(super) shot: Option<String>,
+pub(crate) struct Reading {
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) place: Option<String>,
+    pub(crate) time: Option<String>,
+    pub(crate) weather: Option<String>,
+    pub(crate) season: Option<String>,
+    pub(crate) shot: Option<String>,
     /// Colours of the picture as a whole ("mostly blue and grey").
-    pub(super) colours: Vec<String>,
+    pub(crate) colours: Vec<String>,
 }
 
 /// Finds the icon for a phrase that no table knows.
-pub(super) type Guess<'a> = dyn Fn(&str) -> Result<Option<String>> + 'a;
+pub(crate) type Guess<'a> = dyn Fn(&str) -> Result<Option<String>> + 'a;
 
 /// Reads `text`; `guess` is asked about words that no table knows, and `choice` picks an icon for
 /// words that name a kind ("a tool").
-pub(super) fn read(text: &str, tables: &Tables, guess: &Guess, choice: usize) -> Result<Reading> {
+pub(crate) fn read(text: &str, tables: &Tables, guess: &Guess, choice: usize) -> Result<Reading> {
     let mut reader = Reader {
         tables,
         guess,
