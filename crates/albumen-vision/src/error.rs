@@ -37,6 +37,19 @@ pub enum VisionError {
         /// What was wrong there.
         reason: String,
     },
+    /// A file is not the one that this program was made for.
+    #[error(
+        "{} is not the file that is wanted: its SHA-256 is {found}, not {expected}\n  hint: it may be cut short or damaged: fetch it again with `albumen assets fetch`",
+        path.display()
+    )]
+    OtherFile {
+        /// The file.
+        path: PathBuf,
+        /// The hash that it should have.
+        expected: &'static str,
+        /// The hash that it has.
+        found: String,
+    },
     /// A checkpoint lacks a tensor or has it in another shape.
     #[error(
         "tensor `{tensor}` of {}: expected shape {expected:?}, found {found}; this is the checkpoint of another architecture",

@@ -5,13 +5,13 @@
 //! this (a photo's caption is a function of that photo), so every batched call is
 //! batch-size-invariant and tested for it.
 
+mod arrays;
 pub mod describe;
 pub mod detector;
 pub mod embedder;
 pub mod error;
 pub mod facts;
 mod ops;
-pub mod pickle;
 pub mod preprocess;
 pub mod tagger;
 

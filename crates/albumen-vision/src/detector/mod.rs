@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use self::nanodet::{CLASSES, DISTANCES, Level, NanoDetG, RESOLUTION};
 use self::nouns::NOUNS;
-use self::weights::Weights;
+use crate::arrays::Arrays;
 use crate::error::{Result, VisionError};
 use crate::preprocess::normalise;
 
@@ -80,7 +80,7 @@ impl Detector {
     /// A file that is missing, damaged or of another architecture.
     pub fn load(dir: &Path) -> Result<Self> {
         Ok(Self {
-            network: NanoDetG::load(&Weights::load(dir)?)?,
+            network: NanoDetG::load(&mut Arrays::of_nanodet(dir)?)?,
         })
     }
 

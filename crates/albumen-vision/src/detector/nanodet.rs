@@ -7,7 +7,7 @@
 
 use candle_core::{Result as TensorResult, Tensor};
 
-use super::weights::Weights;
+use crate::arrays::Arrays;
 use crate::error::{Result, VisionError};
 use crate::ops::{Activation, Add, AddBias, Patches};
 
@@ -38,7 +38,7 @@ pub(super) struct NanoDetG {
 
 impl NanoDetG {
     /// Convolutions are numbered as in the graph; `load` takes them in that order.
-    pub(super) fn load(weights: &Weights) -> Result<Self> {
+    pub(super) fn load(weights: &mut Arrays) -> Result<Self> {
         let mut next = 0..34;
         let mut conv = |c_in, c_out, k, stride, activation| {
             let number = next.next().unwrap_or_default();
@@ -164,7 +164,7 @@ struct Conv {
 
 impl Conv {
     fn load(
-        weights: &Weights,
+        weights: &mut Arrays,
         number: usize,
         shape: [usize; 4],
         stride: usize,

@@ -1,12 +1,13 @@
 //! Reads the weights of a TensorFlow.js graph model: a JSON manifest and one binary shard.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use half::f16;
 use serde::Deserialize;
 
+use crate::arrays::Arrays;
 use crate::error::{Result, VisionError, read_file};
 
 #[derive(Deserialize)]
@@ -33,15 +34,9 @@ struct Quantization {
     dtype: String,
 }
 
-/// The f32 weights by name, read from their half-precision form.
-pub(super) struct Weights {
-    path: PathBuf,
-    arrays: HashMap<String, (Vec<usize>, Vec<f32>)>,
-}
-
-impl Weights {
-    /// `nanodet.json` and `nanodet.bin` of `dir`.
-    pub(super) fn load(dir: &Path) -> Result<Self> {
+impl Arrays {
+    /// `nanodet.json` and `nanodet.bin` of `dir`, from their half-precision form.
+    pub(super) fn of_nanodet(dir: &Path) -> Result<Self> {
         let manifest_path = dir.join("nanodet.json");
         let manifest: Manifest =
             serde_json::from_slice(&read_file(&manifest_path)?).map_err(|e| {
@@ -103,13 +98,16 @@ impl Weights {
                 reason,
             });
         }
-        Ok(Self { path, arrays })
+        Ok(Self {
+            path,
+            by_name: arrays,
+        })
     }
 
     /// Filter of `shape` (c_out, c_in, k, k) and bias of the graph's convolution `number`. The
     /// converter named filters by their number and biases by that of the input of the whole graph.
     pub(super) fn convolution(
-        &self,
+        &mut self,
         number: usize,
         shape: [usize; 4],
     ) -> Result<(Tensor, Vec<f32>)> {
@@ -124,19 +122,7 @@ impl Weights {
         };
         let filter = self.take(&filter, &[k, k, c_in, c_out])?;
         let bias = self.take(&format!("unknown_{bias}"), &[c_out])?;
-        let filter = Tensor::from_slice(filter, (k, k, c_in, c_out), &Device::Cpu)?;
-        Ok((filter.permute((3, 2, 0, 1))?.contiguous()?, bias.to_vec()))
-    }
-
-    fn take(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
-        match self.arrays.get(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            other => Err(VisionError::Checkpoint {
-                path: self.path.clone(),
-                tensor: name.to_owned(),
-                expected: shape.to_vec(),
-                found: other.map_or("nothing".to_owned(), |(found, _)| format!("{found:?}")),
-            }),
-        }
+        let filter = Tensor::from_vec(filter, (k, k, c_in, c_out), &Device::Cpu)?;
+        Ok((filter.permute((3, 2, 0, 1))?.contiguous()?, bias))
     }
 }

@@ -4,14 +4,14 @@
 //!
 //! One image at a time, (c, h, w): the result cannot depend on a batch.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result as TensorResult, Tensor};
 
-use crate::error::{Result, VisionError};
+use super::checkpoint;
+use crate::arrays::Arrays;
+use crate::error::Result;
 use crate::ops::{Activation, Add, AddBias, Depthwise, same_padding};
-use crate::pickle::{Array, read_state_dict};
 
 /// Side of the input in pixels.
 pub(super) const RESOLUTION: usize = 224;
@@ -98,10 +98,7 @@ pub(super) struct EfficientNetLite0 {
 impl EfficientNetLite0 {
     /// Loads the legacy PyTorch checkpoint `efficientnet-lite0-57934424.pth`.
     pub(super) fn load(path: &Path) -> Result<Self> {
-        let mut weights = Weights {
-            path,
-            arrays: read_state_dict(path)?,
-        };
+        let mut weights = checkpoint::load(path)?;
         let stem = Stem::load(&mut weights)?;
         let mut blocks = Vec::new();
         let mut c_in = STEM_CHANNELS;
@@ -156,7 +153,7 @@ struct Stem {
 }
 
 impl Stem {
-    fn load(weights: &mut Weights<'_>) -> Result<Self> {
+    fn load(weights: &mut Arrays) -> Result<Self> {
         let shape = [STEM_CHANNELS, 3, 3, 3];
         let (weight, bias) = weights.take_folded("_conv_stem", "_bn0", &shape)?;
         Ok(Self {
@@ -196,7 +193,7 @@ struct Block {
 
 impl Block {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Arrays,
         prefix: &str,
         stage: &Stage,
         c_in: usize,
@@ -258,7 +255,7 @@ struct Pointwise {
 
 impl Pointwise {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Arrays,
         conv: &str,
         bn: &str,
         [c_in, c_out]: [usize; 2],
@@ -281,25 +278,7 @@ impl Pointwise {
     }
 }
 
-struct Weights<'a> {
-    path: &'a Path,
-    arrays: BTreeMap<String, Array>,
-}
-
-impl Weights<'_> {
-    /// Takes the tensor out, so that no weight is held twice.
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        match self.arrays.remove(name) {
-            Some(array) if array.shape == shape => Ok(array.values),
-            other => Err(VisionError::Checkpoint {
-                path: self.path.to_owned(),
-                tensor: name.to_owned(),
-                expected: shape.to_vec(),
-                found: other.map_or("nothing".to_owned(), |a| format!("{:?}", a.shape)),
-            }),
-        }
-    }
-
+impl Arrays {
     /// A bias-free convolution and the batch normalisation after it, as one convolution:
     /// w' = w g / sqrt(var + eps), b' = beta - mean g / sqrt(var + eps).
     fn take_folded(

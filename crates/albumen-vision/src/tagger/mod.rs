@@ -15,6 +15,7 @@ use self::nouns::{NOUNS, Words};
 use crate::error::Result;
 use crate::preprocess::{center_crop, normalise};
 
+mod checkpoint;
 mod efficientnet;
 mod nouns;
 
