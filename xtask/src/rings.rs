@@ -205,6 +205,11 @@ pub(crate) const CRATES: &[Row] = &[
         Never::Package("albumen-accounting"),
     ]),
     row(
+        "albumen-weights",
+        Ring::Models,
+        "a checkpoint's tensors in safetensors, read one at a time into networks",
+    ),
+    row(
         "albumen-vision",
         Ring::Models,
         "frozen public image models: tagger, detector, sentence embeddings",

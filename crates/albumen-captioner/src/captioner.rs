@@ -1,8 +1,8 @@
 //! Loading a captioner and captioning with it.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use albumen_weights::Weights;
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 use rayon::prelude::*;
@@ -11,9 +11,9 @@ use crate::config::{read_config, stop_tokens};
 use crate::decoding::{CaptionSettings, Decoder};
 use crate::error::{CaptionerError, Result};
 use crate::models::{Architecture, ModelConfig, VisionLanguage};
+use crate::names::canonical;
 use crate::pixels::ImageProcessor;
 use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
 
 /// A frozen vision-language model in memory.
 pub struct Captioner {
@@ -58,7 +58,9 @@ pub(crate) fn open(dir: &Path) -> Result<(Architecture, ModelConfig, Weights, Im
     let processor = ImageProcessor::load(dir)?;
     let stops = |default| stop_tokens(&config, dir, default);
     let model = ModelConfig::read(architecture, &config, &processor, stops)?;
-    Ok((architecture, model, Weights::open(dir)?, processor))
+    let weights = Weights::open(dir, false, canonical)?;
+    weights.check_all()?;
+    Ok((architecture, model, weights, processor))
 }
 
 /// What a run is for.
@@ -81,9 +83,7 @@ impl Captioner {
         let dtype = if device.is_cpu() { DType::F32 } else { dtype };
         let (architecture, config, weights, processor) = open(dir)?;
         let tokenizer = Tokenizer::load(dir)?;
-        let weights = Arc::new(weights);
-        let model = config.build(&weights.builder(dtype, device));
-        let model = model.map_err(|e| weights.explain(e))?;
+        let model = weights.build(dtype, device, |vb| config.build(&vb))?;
         Ok(Self {
             architecture,
             processor,

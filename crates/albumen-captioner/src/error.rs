@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_weights::WeightsError;
+
 /// What can go wrong with a model's directory, a photo or a forward pass.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionerError {
@@ -63,21 +65,9 @@ pub enum CaptionerError {
         /// What is supported.
         supported: String,
     },
-    /// A checkpoint lacks a tensor or has it in another shape.
-    #[error(
-        "tensor `{tensor}` of {}: expected shape {expected:?}, found {found}\n  hint: config.json and the weights are not of one checkpoint: fetch the model again",
-        path.display()
-    )]
-    Checkpoint {
-        /// The weights' file or directory.
-        path: PathBuf,
-        /// The tensor's name.
-        tensor: String,
-        /// The shape that the network needs.
-        expected: Vec<usize>,
-        /// The shape in the file, or "nothing".
-        found: String,
-    },
+    /// The weights are not those of the configuration.
+    #[error(transparent)]
+    Weights(WeightsError),
     /// A tokenizer cannot be used, or refuses a text.
     #[error(
         "tokenizer {}: {reason}\n  hint: it must be the tokenizer.json that came with the model",
@@ -125,6 +115,16 @@ impl From<albumen_models::Error> for CaptionerError {
             },
             albumen_models::Error::Io { path, source } => Self::Io { path, source },
             other => Self::Files(other),
+        }
+    }
+}
+
+impl From<WeightsError> for CaptionerError {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Files(error) => error.into(),
+            WeightsError::Tensor(error) => Self::Tensor(error),
+            other => Self::Weights(other),
         }
     }
 }

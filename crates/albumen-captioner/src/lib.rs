@@ -11,10 +11,10 @@ mod decoding;
 mod error;
 mod memory;
 mod models;
+mod names;
 mod nn;
 mod pixels;
 mod tokenizer;
-mod weights;
 
 pub use candle_core::{DType, Device, Tensor};
 pub use captioner::{Captioner, Stages};

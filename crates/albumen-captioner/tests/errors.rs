@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use albumen_captioner::{CaptionSettings, CaptionerError, DType, estimate};
+use albumen_weights::WeightsError;
 use common::{copy, golden, load, photo};
 
 fn refusal(dir: &Path) -> CaptionerError {
@@ -182,7 +183,7 @@ fn a_tensor_of_another_shape_or_name_is_named() {
     .unwrap();
     let error = refusal(dir.path());
     assert!(
-        matches!(&error, CaptionerError::Checkpoint { expected, .. } if expected == &[94, 32]),
+        matches!(&error, CaptionerError::Weights(WeightsError::Shape { expected, .. }) if expected == &[94, 32]),
         "{error}"
     );
     says(
@@ -198,7 +199,7 @@ fn a_tensor_of_another_shape_or_name_is_named() {
     let error = refusal(dir.path());
     says(
         &error,
-        &["layers.2.", "found nothing", "not of one checkpoint"],
+        &["has no tensor", "layers.2.", "do not belong together"],
     );
 }
 

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_weights::Weights;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{DiffusionError, Result};
-use crate::weights::Store;
 
 /// The file that names the pipeline and its components.
 const INDEX: &str = "model_index.json";
@@ -179,27 +179,26 @@ impl Component {
     ///
     /// # Errors
     /// [`DiffusionError::Missing`], [`DiffusionError::Io`], [`DiffusionError::Files`].
-    pub(crate) fn store(&self, dtype: DType) -> Result<Store> {
-        Store::open(&self.dir, dtype != DType::F32)
+    pub(crate) fn weights(&self, dtype: DType) -> Result<Weights> {
+        Ok(Weights::open(
+            &self.dir,
+            dtype != DType::F32,
+            str::to_owned,
+        )?)
     }
 
     /// Builds a network over the weights, converted to `dtype` on `device`.
     ///
     /// # Errors
-    /// Those of [`Self::store`], and [`DiffusionError::Shape`] where a tensor is missing or of
+    /// Those of [`Self::weights`], and [`DiffusionError::Weights`] where a tensor is missing or of
     /// another shape.
     pub(crate) fn build<T>(
         &self,
         dtype: DType,
         device: &Device,
-        network: impl FnOnce(VarBuilder) -> candle_core::Result<T>,
+        network: impl FnOnce(VarBuilder<'static>) -> candle_core::Result<T>,
     ) -> Result<T> {
-        let store = self.store(dtype)?;
-        let vb = VarBuilder::from_backend(Box::new(store.clone()), dtype, device.clone());
-        network(vb).map_err(|e| match store.misfit() {
-            Some(misfit) => misfit.of(self.dir.clone()),
-            None => e.into(),
-        })
+        Ok(self.weights(dtype)?.build(dtype, device, network)?)
     }
 }
 

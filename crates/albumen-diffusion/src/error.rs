@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use albumen_weights::WeightsError;
+
 /// Every error of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum DiffusionError {
@@ -49,22 +51,9 @@ pub enum DiffusionError {
     /// What else can be wrong with the weights' files.
     #[error(transparent)]
     Files(albumen_models::Error),
-    /// A checkpoint lacks a tensor, or has it in another shape.
-    #[error(
-        "tensor {tensor} of {}: the configuration needs shape {expected}, found {found}\n  hint: \
-         config.json and weights do not belong together; fetch both again",
-        path.display()
-    )]
-    Shape {
-        /// The component's directory.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// The shape that the configuration asks for.
-        expected: String,
-        /// The shape in the file, or "nothing".
-        found: String,
-    },
+    /// The weights are not those of the configuration.
+    #[error(transparent)]
+    Weights(WeightsError),
     /// A tokenizer that cannot be built, or refuses a text.
     #[error(
         "tokenizer {}: {reason}\n  hint: it must be the one that came with the checkpoint",
@@ -101,6 +90,16 @@ impl From<albumen_models::Error> for DiffusionError {
             },
             albumen_models::Error::Io { path, source } => Self::Io { path, source },
             other => Self::Files(other),
+        }
+    }
+}
+
+impl From<WeightsError> for DiffusionError {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Files(error) => error.into(),
+            WeightsError::Tensor(error) => Self::Device(error),
+            other => Self::Weights(other),
         }
     }
 }

@@ -70,16 +70,16 @@ pub fn estimate(
             continue;
         }
         let component = checkpoint.component(name)?;
-        let store = component.store(options.dtype)?;
+        let weights = component.weights(options.dtype)?;
         let dtype = match name {
             "vae" => VaeConfig::read(&component)?.dtype(options.dtype),
             _ => weight_dtype(&component, options),
         };
         components.push(ComponentSize {
             name: name.to_owned(),
-            parameters: store.parameters(),
-            file_bytes: store.file_bytes(),
-            weight_bytes: store.parameters() * dtype.size_in_bytes() as u64,
+            parameters: weights.parameters(),
+            file_bytes: weights.parameter_bytes(),
+            weight_bytes: weights.parameters() * dtype.size_in_bytes() as u64,
         });
     }
     let activations = Activations {

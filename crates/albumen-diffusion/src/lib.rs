@@ -19,7 +19,6 @@ mod tiles;
 mod tokens;
 mod unet;
 mod vae;
-mod weights;
 
 pub use candle_core::{DType, Device};
 

@@ -8,6 +8,7 @@ mod gguf;
 
 use std::path::Path;
 
+use albumen_models::Error as Files;
 use serde_json::Value;
 use tokenizers::Tokenizer as Inner;
 
@@ -45,7 +46,7 @@ impl Tokenizer {
             reason,
         };
         let parts = if path.is_file() {
-            gguf::build(&Gguf::open(path)?.metadata()).map_err(refuse)?
+            gguf::build(&Gguf::open(path).map_err(LoadError::from)?.metadata()).map_err(refuse)?
         } else {
             directory(path)?
         };
@@ -158,12 +159,14 @@ fn directory(path: &Path) -> Result<Parts, LoadError> {
     };
     let file = path.join("tokenizer.json");
     if !file.is_file() {
-        return Err(LoadError::MissingFile {
+        let file = "tokenizer.json".into();
+        return Err(Files::MissingFile {
             path: path.into(),
-            file: "tokenizer.json".into(),
-        });
+            file,
+        }
+        .into());
     }
-    let bytes = std::fs::read(&file).map_err(|source| LoadError::Io {
+    let bytes = std::fs::read(&file).map_err(|source| Files::Io {
         path: file.clone(),
         source,
     })?;
@@ -209,14 +212,14 @@ fn directory(path: &Path) -> Result<Parts, LoadError> {
 }
 
 /// A JSON file, or null where there is none.
-fn optional_json(path: &Path) -> Result<Value, LoadError> {
+fn optional_json(path: &Path) -> Result<Value, Files> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| LoadError::Malformed {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| Files::Malformed {
             path: path.into(),
             reason: e.to_string(),
         }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
-        Err(source) => Err(LoadError::Io {
+        Err(source) => Err(Files::Io {
             path: path.into(),
             source,
         }),

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use albumen_weights::Weights;
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use serde::Deserialize;
 use serde_json::Value;
@@ -65,7 +65,7 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Loads `model.safetensors` and `tokenizer.json` from `dir`. Without a `config.json` there the
+    /// Loads `model.safetensors` (or shards) and `tokenizer.json` from `dir`. Without a `config.json` there the
     /// model is all-MiniLM-L6-v2; with one, pooling and longest input are those of
     /// `1_Pooling/config.json` and `sentence_bert_config.json`, or else mean pooling and the least of
     /// 256 tokens and the model's positions.
@@ -73,18 +73,9 @@ impl Embedder {
     /// # Errors
     /// A file that is missing, cut short or of another architecture.
     pub fn load(dir: &Path) -> Result<Self> {
-        let path = dir.join("model.safetensors");
-        let bytes = read_file(&path)?;
-        let invalid = |reason: String| VisionError::Format {
-            path: path.clone(),
-            format: "BERT safetensors",
-            offset: 0,
-            reason,
-        };
+        let weights = Weights::open(dir, false, str::to_owned)?;
         let (config, pooling, max_tokens) = settings(dir)?;
-        let vb = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu)
-            .map_err(|e| invalid(e.to_string()))?;
-        let model = BertModel::load(vb, &config).map_err(|e| invalid(e.to_string()))?;
+        let model = weights.build(DType::F32, &Device::Cpu, |vb| BertModel::load(vb, &config))?;
 
         let tokenizer_path = dir.join("tokenizer.json");
         let bytes = read_file(&tokenizer_path)?;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_weights::WeightsError;
+
 /// What can go wrong with a model file, a picture or a forward pass.
 #[derive(Debug, thiserror::Error)]
 pub enum VisionError {
@@ -65,6 +67,9 @@ pub enum VisionError {
         /// The shape in the file, or "nothing".
         found: String,
     },
+    /// The weights are cut short, damaged, or not those of the configuration.
+    #[error(transparent)]
+    Weights(WeightsError),
     /// A tokenizer file cannot be used, or refuses a text.
     #[error("tokenizer {}: {reason}; it must be the tokenizer.json that came with the model", path.display())]
     Tokenizer {
@@ -86,6 +91,27 @@ pub enum VisionError {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, VisionError>;
+
+impl From<albumen_models::Error> for VisionError {
+    fn from(error: albumen_models::Error) -> Self {
+        match error {
+            albumen_models::Error::MissingFile { path, file } => Self::MissingFile {
+                path: path.join(file),
+            },
+            other => Self::Weights(other.into()),
+        }
+    }
+}
+
+impl From<WeightsError> for VisionError {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Files(error) => error.into(),
+            WeightsError::Tensor(error) => Self::Tensor(error),
+            other => Self::Weights(other),
+        }
+    }
+}
 
 /// The whole file, or the error that tells a missing one from an unreadable one.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {

@@ -171,7 +171,7 @@ fn weights_of_another_shape_name_the_tensor() {
         "layers_per_block",
         2.into(),
     );
-    assert_says(&load(dir.path()), &["resnets.2", "found nothing"]);
+    assert_says(&load(dir.path()), &["has no tensor", "resnets.2"]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use candle_core::Device;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
 
+use albumen_models::Error as Files;
+use albumen_weights::WeightsError;
+
 use super::error::LoadError;
 use super::names::Naming;
 use super::source::Source;
@@ -25,12 +28,12 @@ pub(crate) struct Gguf {
 
 impl Gguf {
     /// Reads metadata and tensor list; the data stays on disk.
-    pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
-        let io = |source| LoadError::Io {
+    pub(crate) fn open(path: &Path) -> Result<Self, Files> {
+        let io = |source| Files::Io {
             path: path.into(),
             source,
         };
-        let malformed = |reason: String| LoadError::Malformed {
+        let malformed = |reason: String| Files::Malformed {
             path: path.into(),
             reason,
         };
@@ -58,7 +61,7 @@ impl Gguf {
             expected_bytes = expected_bytes.max(end);
         }
         if expected_bytes > bytes {
-            return Err(LoadError::Truncated {
+            return Err(Files::Truncated {
                 path: path.into(),
                 expected_bytes,
                 found_bytes: bytes,
@@ -145,12 +148,12 @@ impl Source for Gguf {
         Some((self.shapes.get(name)?, format!("{dtype:?}")))
     }
 
-    fn readable(&self, name: &str) -> Result<(), LoadError> {
+    fn readable(&self, name: &str) -> Result<(), WeightsError> {
         let dtype = self.content.tensor_infos.get(name).map(|t| t.ggml_dtype);
         match dtype {
-            Some(GgmlDType::Q8_1 | GgmlDType::Q8K) | None => Err(LoadError::Dtype {
+            Some(GgmlDType::Q8_1 | GgmlDType::Q8K) | None => Err(WeightsError::Format {
                 path: self.path.clone(),
-                name: name.into(),
+                tensor: name.into(),
                 found: dtype.map_or_else(String::new, |d| format!("{d:?}")),
                 supported: "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K",
             }),
@@ -158,12 +161,12 @@ impl Source for Gguf {
         }
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, LoadError> {
-        let malformed = |e: candle_core::Error| LoadError::Malformed {
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let malformed = |e: candle_core::Error| Files::Malformed {
             path: self.path.clone(),
             reason: format!("tensor {name}: {e}"),
         };
-        let io = |source| LoadError::Io {
+        let io = |source| Files::Io {
             path: self.path.clone(),
             source,
         };

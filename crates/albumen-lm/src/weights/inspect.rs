@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use albumen_weights::WeightsError;
 use serde::Serialize;
 
-use super::error::LoadError;
 use super::names;
 use super::source;
 use crate::config::ModelConfig;
@@ -67,8 +67,8 @@ pub fn inspect(path: &Path) -> Result<Inspection, LmError> {
         }
         match source::check(source, &wanted) {
             Ok(()) => {}
-            Err(LoadError::MissingTensor { name, .. }) => {
-                obstacles.push(format!("tensor {name} is missing"));
+            Err(WeightsError::Missing { tensor, .. }) => {
+                obstacles.push(format!("tensor {tensor} is missing"));
             }
             Err(other) => obstacles.push(other.to_string()),
         }

@@ -12,13 +12,13 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+use albumen_models::Error as Files;
 use rayon::prelude::*;
 
 use crate::config::{ModelConfig, from_json};
 use crate::error::LmError;
 use gguf::Gguf;
 use names::Naming;
-use safetensors::Directory;
 use source::Source;
 
 pub use error::LoadError;
@@ -119,7 +119,7 @@ impl Weights {
 
 /// Reads the configuration and the headers of the weights.
 fn open(path: &Path) -> Result<(ModelConfig, Box<dyn Source>), LoadError> {
-    let io = |path: PathBuf| move |source| LoadError::Io { path, source };
+    let io = |path: PathBuf| move |source| Files::Io { path, source };
     if std::fs::metadata(path).map_err(io(path.into()))?.is_file() {
         if path
             .extension()
@@ -132,14 +132,15 @@ fn open(path: &Path) -> Result<(ModelConfig, Box<dyn Source>), LoadError> {
     }
     let file = path.join("config.json");
     if !file.is_file() {
-        return Err(LoadError::MissingFile {
+        return Err(Files::MissingFile {
             path: path.into(),
             file: "config.json".into(),
-        });
+        }
+        .into());
     }
     let text = std::fs::read_to_string(&file).map_err(io(file.clone()))?;
     let config = from_json(&text).map_err(|e| LoadError::from_config(file, e))?;
-    Ok((config, Box::new(Directory::open(path)?)))
+    Ok((config, Box::new(safetensors::open(path)?)))
 }
 
 /// A checkpoint's shape and features, from its headers alone: no weight is read.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::error::LoadError;
+use albumen_weights::WeightsError;
+
 use super::names::{Kind, Naming, Wanted};
 use crate::config::ModelConfig;
 
@@ -15,9 +16,9 @@ pub(super) trait Source: Sync {
     /// A tensor's shape and number format, without reading its data.
     fn describe(&self, name: &str) -> Option<(&[usize], String)>;
     /// A tensor's values in f32, row-major. Called only after [`check`] passed.
-    fn read(&self, name: &str) -> Result<Vec<f32>, LoadError>;
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError>;
     /// Whether the format's number type can be read at all.
-    fn readable(&self, name: &str) -> Result<(), LoadError>;
+    fn readable(&self, name: &str) -> Result<(), WeightsError>;
     /// Names of all tensors.
     fn names(&self) -> Vec<&str>;
     /// Size on disk.
@@ -25,20 +26,20 @@ pub(super) trait Source: Sync {
 }
 
 /// Checks that a tensor is there, in the right shape and a readable format.
-pub(super) fn check(source: &dyn Source, wanted: &Wanted) -> Result<(), LoadError> {
+pub(super) fn check(source: &dyn Source, wanted: &Wanted) -> Result<(), WeightsError> {
     let path = || source.path().to_path_buf();
-    let name = || wanted.name.clone();
+    let tensor = || wanted.name.clone();
     let Some((shape, _)) = source.describe(&wanted.name) else {
-        return Err(LoadError::MissingTensor {
+        return Err(WeightsError::Missing {
             path: path(),
-            name: name(),
+            tensor: tensor(),
         });
     };
     if shape != wanted.shape {
         let (expected, found) = (wanted.shape.clone(), shape.to_vec());
-        return Err(LoadError::Shape {
+        return Err(WeightsError::Shape {
             path: path(),
-            name: name(),
+            tensor: tensor(),
             expected,
             found,
         });
@@ -51,7 +52,7 @@ pub(super) fn read(
     source: &dyn Source,
     config: &ModelConfig,
     wanted: &Wanted,
-) -> Result<Vec<f32>, LoadError> {
+) -> Result<Vec<f32>, WeightsError> {
     let mut values = source.read(&wanted.name)?;
     match (source.naming(), wanted.kind) {
         (Naming::HuggingFace, Kind::Norm) if config.family.norm_less_one() => {
