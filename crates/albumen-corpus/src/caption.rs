@@ -14,7 +14,7 @@ use crate::journal::Journal;
 use crate::{CorpusError, ingest};
 
 /// Photos decoded at once: bounds memory, changes no caption.
-const BATCH: usize = 16;
+pub const PHOTOS_AT_ONCE: usize = 16;
 
 /// Takes the caption of the photo of an index.
 pub type Captioned<'a> = dyn FnMut(usize, String) -> Result<(), CorpusError> + 'a;
@@ -42,8 +42,8 @@ pub trait PhotoCaptioner: Sync {
         photos: &Photos<'_>,
         captioned: &mut Captioned<'_>,
     ) -> Result<(), CorpusError> {
-        for start in (0..photos.len()).step_by(BATCH) {
-            let batch = start..photos.len().min(start + BATCH);
+        for start in (0..photos.len()).step_by(PHOTOS_AT_ONCE) {
+            let batch = start..photos.len().min(start + PHOTOS_AT_ONCE);
             let images = batch
                 .clone()
                 .into_par_iter()

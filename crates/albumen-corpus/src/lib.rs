@@ -14,10 +14,12 @@ mod stage;
 mod store;
 mod summarize;
 
-pub use caption::{Captioned, FrozenCaptioner, PhotoCaptioner, Photos};
+pub use caption::{Captioned, FrozenCaptioner, PHOTOS_AT_ONCE, PhotoCaptioner, Photos};
 pub use contribution::group_units;
 pub use endpoint::{EndpointCaptioner, EndpointSummarizer};
 pub use error::CorpusError;
 pub use journal::JournalPlace;
 pub use stage::{caption_stage, ingest_stage, load_texts, summarize_stage};
-pub use summarize::{Answered, LmSummarizer, SummarySource, SummaryWriter};
+pub use summarize::{
+    Answered, LmSummarizer, MAX_PROMPT_TOKENS, SUMMARIES_AT_ONCE, SummarySource, SummaryWriter,
+};

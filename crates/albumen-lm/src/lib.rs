@@ -29,7 +29,7 @@ pub use error::LmError;
 pub use gradient::{Budget, Example};
 pub use kernels::Precision;
 pub use lora::{Adapter, LoraConfig, LoraLayout, Target};
-pub use memory::TrainingMemory;
+pub use memory::{DecodingMemory, TrainingMemory};
 pub use model::Lm;
 pub use sequence::{Mask, Sequence, SequenceBuilder};
 pub use states::{PrefixStates, StateFormat};

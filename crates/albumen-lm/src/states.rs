@@ -13,6 +13,16 @@ pub enum StateFormat {
     F32,
 }
 
+impl StateFormat {
+    /// Size of one number.
+    pub fn size_bytes(self) -> usize {
+        match self {
+            Self::Bf16 => 2,
+            Self::F32 => 4,
+        }
+    }
+}
+
 /// The hidden states of one sequence as they enter the first adapted layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrefixStates {

@@ -11,6 +11,9 @@
 /// What every summary starts from.
 pub const SUMMARY_PROMPT: &str = "Album of";
 
+/// The most tokens that the fixed words around a summary or a caption take, with room to spare.
+pub const FIXED_TOKENS: usize = 64;
+
 /// What the summary model is to write after [`SUMMARY_PROMPT`], without the end-of-text token.
 pub fn summary_target(photos: usize, summary: &str) -> String {
     format!("{} {summary}", summary_head(photos))

@@ -65,6 +65,9 @@ pub struct Embedder {
 }
 
 impl Embedder {
+    /// The weights of all-MiniLM-L6-v2, f32.
+    pub const WEIGHTS_BYTES: u64 = 4 * 22_713_216;
+
     /// Loads `model.safetensors` (or shards) and `tokenizer.json` from `dir`. Without a `config.json` there the
     /// model is all-MiniLM-L6-v2; with one, pooling and longest input are those of
     /// `1_Pooling/config.json` and `sentence_bert_config.json`, or else mean pooling and the least of

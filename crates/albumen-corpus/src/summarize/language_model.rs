@@ -9,10 +9,10 @@ use super::{Answered, SummaryWriter};
 use crate::CorpusError;
 
 /// Longest album prompt: no album, whatever is in it, may overflow the model and end the run.
-const MAX_PROMPT_TOKENS: usize = 512;
+pub const MAX_PROMPT_TOKENS: usize = 512;
 
 /// Texts decoded together; changes none of them.
-const BATCH: usize = 64;
+pub const SUMMARIES_AT_ONCE: usize = 64;
 
 /// A frozen public language model that writes summaries.
 ///
@@ -66,7 +66,7 @@ impl SummaryWriter for LmSummarizer<'_> {
             .map(|prompt| self.request(prompt))
             .collect::<Result<Vec<_>, _>>()?;
         let options = DecodeOptions {
-            batch: BATCH,
+            batch: SUMMARIES_AT_ONCE,
             max_new_tokens: self.max_tokens,
             stop_tokens: self.stop_tokens(),
             sampling: SamplingParams::greedy(),

@@ -13,7 +13,7 @@ use albumen_schema::AlbumText;
 use crate::CorpusError;
 use crate::journal::{Journal, key};
 
-pub use language_model::LmSummarizer;
+pub use language_model::{LmSummarizer, MAX_PROMPT_TOKENS, SUMMARIES_AT_ONCE};
 
 /// Where a summary came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

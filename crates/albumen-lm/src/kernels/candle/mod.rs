@@ -26,6 +26,7 @@ use super::{AttentionShape, Kernels, LoraScale, PackedRun, Precision};
 use crate::config::Activation;
 use crate::error::LmError;
 use crate::lora::Site;
+use crate::memory::LOGITS;
 use attention::{AttentionPlan, PlanKey};
 use batches::{Recent, UnitPlan};
 use cache::{SharedPool, Step, StepKey};
@@ -50,11 +51,11 @@ struct Limits {
 }
 
 impl Default for Limits {
-    /// 128 MiB of each: enough to fill a large device.
+    /// As many scores as logits.
     fn default() -> Self {
         Self {
-            scores: 1 << 25,
-            logits: 1 << 25,
+            scores: LOGITS,
+            logits: LOGITS,
         }
     }
 }
