@@ -171,24 +171,24 @@ impl Captioner {
             });
         }
         let (mut logits, mut cache) = model.read(&seen, &prompt, longest)?;
-        let mut decoder = Decoder::new(settings, model.stops(), photo);
-        let (mut tokens, mut scores) = (Vec::new(), Vec::new());
+        let mut decoder = Decoder::new(settings, model.stops(), photo, &prompt)?;
+        let mut scores = Vec::new();
         let keep_scores = keep == Keep::Scores;
         let most = if keep == Keep::Nothing {
             1
         } else {
             settings.max_tokens
         };
-        while let Some(token) = decoder.next(logits.to_vec1()?, &prompt, &tokens)? {
+        while let Some(token) = decoder.next(logits.to_vec1()?)? {
             if keep_scores {
                 scores.push(logits.clone());
             }
-            tokens.push(token);
-            if tokens.len() == most {
+            if decoder.written().len() == most {
                 break;
             }
             logits = model.step(token, &mut cache)?;
         }
+        let tokens = decoder.written().to_vec();
         if keep_scores && tokens.len() < settings.max_tokens {
             scores.push(logits);
         }

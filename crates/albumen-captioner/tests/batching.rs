@@ -71,6 +71,40 @@ fn scores_have_the_same_bits_while_other_photos_are_captioned() {
     }
 }
 
+/// Captions of a run that goes on must be those that it began with: tokens of the first release.
+#[test]
+fn a_seed_keeps_its_captions() {
+    let captioner = load(&golden("llava")).unwrap();
+    for (temperature, top_p, repetition_penalty, min_tokens, expected) in [
+        (
+            1.5,
+            1.0,
+            1.0,
+            12,
+            [101, 81, 1, 96, 30, 146, 21, 89, 58, 149, 67, 21],
+        ),
+        (
+            1.0,
+            0.9,
+            1.3,
+            12,
+            [17, 30, 17, 76, 135, 146, 69, 40, 38, 149, 143, 21],
+        ),
+    ] {
+        let settings = CaptionSettings {
+            temperature,
+            top_p,
+            repetition_penalty,
+            min_tokens,
+            seed: 7,
+            max_tokens: 12,
+            ..CaptionSettings::default()
+        };
+        let tokens = captioner.stages(&photo("dog"), &settings).unwrap().tokens;
+        assert_eq!(tokens, expected);
+    }
+}
+
 #[test]
 fn drawing_depends_on_seed_and_photo_only() {
     let captioner = load(&golden("llava")).unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use albumen_lm::sampler::{Sampler, SamplingParams};
+use albumen_lm::sampler::{Order, Sampler, SamplingParams};
 use serde::Deserialize;
 
 mod common;
@@ -146,6 +146,33 @@ fn draws_follow_the_distribution_and_only_the_key() {
     assert!(chi_squared < 31.3, "{chi_squared}");
 }
 
+/// Both orders draw from one distribution, though not the same tokens.
+#[test]
+fn ranks_are_drawn_from_the_same_distribution() {
+    let golden = read();
+    for case in golden.cases.iter().filter(|c| c.params.temperature > 0.0) {
+        let logits = &golden.logits[&case.logits];
+        let sampler = Sampler::from_seed(case.params.clone(), 5, 0).unwrap();
+        let mut sampler = sampler.with_order(Order::Rank);
+        let n = 4000;
+        let mut counts = BTreeMap::new();
+        for _ in 0..n {
+            let token = sampler.next(&mut logits.clone(), &golden.history);
+            *counts.entry(token).or_insert(0.0) += 1.0 / f64::from(n);
+        }
+        for (token, found) in counts {
+            let wanted = case.kept.get(&token).copied().unwrap_or_default();
+            // Five standard deviations of a share.
+            let room = 5.0 * (f64::from(wanted) / f64::from(n)).sqrt();
+            assert!(
+                wanted > 0.0 && (found - f64::from(wanted)).abs() < room,
+                "{:?}: token {token}: {found} for {wanted}",
+                case.params
+            );
+        }
+    }
+}
+
 #[test]
 fn greedy_and_hopeless_logits() {
     let mut greedy = Sampler::new(SamplingParams::greedy(), [0; 32]).unwrap();
@@ -164,6 +191,12 @@ fn greedy_and_hopeless_logits() {
     );
     assert_eq!(sampler.next(&mut [f32::NAN; 4], &[]), 0);
     assert_eq!(sampler.next(&mut [1.0, f32::INFINITY, 2.0], &[9]), 1);
+    let mut sampler = sampler.with_order(Order::Rank);
+    assert_eq!(
+        sampler.next(&mut [f32::NAN, 1.0, f32::NEG_INFINITY, f32::NAN], &[]),
+        1
+    );
+    assert_eq!(sampler.next(&mut [f32::NAN; 4], &[]), 0);
 }
 
 #[test]
