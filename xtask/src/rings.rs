@@ -252,7 +252,16 @@ pub(crate) const CRATES: &[Row] = &[
         "empty: makes every selection of crates build the same third-party features; not for the \
          core",
     ),
-    row("albumen-cli", Ring::Front, "the `albumen` command"),
+    row(
+        "albumen-run",
+        Ring::Front,
+        "the run engine: stages, run directory, budget, models and memory, as a library with an observer",
+    ),
+    row(
+        "albumen-cli",
+        Ring::Front,
+        "the `albumen` command: arguments and progress",
+    ),
     row(
         "xtask",
         Ring::Front,

@@ -7,10 +7,10 @@
 
 use std::path::PathBuf;
 
+use albumen_run::Stage;
 use albumen_schema::config::LoraTargets;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-
-use crate::stages::Stage;
 
 /// Turns private photo albums into a synthetic album data set with one differential-privacy
 /// guarantee over the whole of it.
@@ -66,6 +66,12 @@ pub enum Command {
     Dataset(DatasetArgs),
 }
 
+/// The stages by name.
+fn stages() -> impl TypedValueParser<Value = Stage> {
+    let of = |stage: &Stage| PossibleValue::new(stage.name()).help(stage.what());
+    PossibleValuesParser::new(Stage::ALL.iter().map(of)).try_map(|name| name.parse::<Stage>())
+}
+
 /// `albumen run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -75,10 +81,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Stop after this stage
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = stages())]
     pub until: Option<Stage>,
     /// Do this stage again even where it is finished
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = stages())]
     pub force: Option<Stage>,
     /// Check configuration, budget and models, print the memory that each stage needs, and stop. Nothing
     /// is fetched, loaded or read

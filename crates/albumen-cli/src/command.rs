@@ -6,7 +6,6 @@ pub(crate) mod dataset;
 pub(crate) mod evaluate;
 pub(crate) mod models;
 pub(crate) mod plan;
-pub(crate) mod pseudo;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod verify;

@@ -2,36 +2,14 @@
 
 use std::process::ExitCode;
 
-/// A command that did not do what it was asked.
-pub(crate) enum Failure {
-    /// Bad arguments or configuration: exit code 2.
-    Usage(anyhow::Error),
-    /// The check or run failed: exit code 1.
-    Failed(anyhow::Error),
+pub(crate) use albumen_run::{Failure, Outcome};
+
+/// Prints the error and gives the exit code.
+#[expect(clippy::print_stderr, reason = "this is where errors reach people")]
+pub(crate) fn report(failure: &Failure) -> ExitCode {
+    eprintln!("error: {failure}");
+    ExitCode::from(match failure {
+        Failure::Usage(_) => 2,
+        Failure::Failed(_) => 1,
+    })
 }
-
-impl Failure {
-    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self::Usage(error.into())
-    }
-
-    /// Prints the error and gives the exit code.
-    #[expect(clippy::print_stderr, reason = "this is where errors reach people")]
-    pub(crate) fn report(self) -> ExitCode {
-        let (error, code) = match self {
-            Self::Usage(error) => (error, 2),
-            Self::Failed(error) => (error, 1),
-        };
-        eprintln!("error: {error:#}");
-        ExitCode::from(code)
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-/// What a command gives.
-pub(crate) type Outcome<T = ()> = Result<T, Failure>;

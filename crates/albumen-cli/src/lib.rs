@@ -1,22 +1,17 @@
-//! The `albumen` command: arguments, the run directory, progress.
+//! The `albumen` command: arguments and progress in front of the run engine, `albumen-run`.
 //!
 //! A library behind a one-line binary, so that the reference pages are generated from the code.
 
 pub mod args;
-mod budget;
 mod command;
-mod departures;
 mod failure;
-mod memory;
-mod models;
 mod progress;
-mod run_dir;
-mod stages;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use albumen_run::Stage;
 use args::{Cli, Command};
 
 /// Runs the command that the process was started with.
@@ -26,16 +21,16 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Run(args) => command::run::run(args),
-        Command::Ingest(args) => command::run::single(args, stages::Stage::Ingest),
-        Command::Caption(args) => command::run::single(args, stages::Stage::Caption),
-        Command::Summarize(args) => command::run::single(args, stages::Stage::Summarize),
-        Command::Statistics(args) => command::run::single(args, stages::Stage::Statistics),
+        Command::Ingest(args) => command::run::single(args, Stage::Ingest),
+        Command::Caption(args) => command::run::single(args, Stage::Caption),
+        Command::Summarize(args) => command::run::single(args, Stage::Summarize),
+        Command::Statistics(args) => command::run::single(args, Stage::Statistics),
         Command::Train(args) => command::run::train(args),
-        Command::Generate(args) => command::run::single(args, stages::Stage::Generate),
-        Command::Curate(args) => command::run::single(args, stages::Stage::Curate),
-        Command::Render(args) => command::run::single(args, stages::Stage::Render),
-        Command::Export(args) => command::run::single(args, stages::Stage::Export),
-        Command::Report(args) => command::run::single(args, stages::Stage::Report),
+        Command::Generate(args) => command::run::single(args, Stage::Generate),
+        Command::Curate(args) => command::run::single(args, Stage::Curate),
+        Command::Render(args) => command::run::single(args, Stage::Render),
+        Command::Export(args) => command::run::single(args, Stage::Export),
+        Command::Report(args) => command::run::single(args, Stage::Report),
         Command::Plan(args) => command::plan::plan(args),
         Command::Account(args) => command::account::account(args),
         Command::Verify(args) => command::verify::verify(args),
@@ -47,6 +42,6 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure::report(&failure),
     }
 }

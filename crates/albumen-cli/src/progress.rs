@@ -1,26 +1,64 @@
 //! Progress: bars on a terminal, plain lines elsewhere. Always on stderr.
-//!
-//! Private stages report shares only: counts of private things are private.
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use albumen_run::{News, Observer, Shared};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Seconds between plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(15);
 
-/// The progress of one stage.
-pub(crate) struct Progress {
-    stage: String,
+/// Shows a run's news on stderr.
+#[derive(Default)]
+struct Terminal(Mutex<BTreeMap<String, Shown>>);
+
+/// Work that is under way.
+struct Shown {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
 }
 
-impl Progress {
-    /// Starts the progress of `stage`.
-    pub(crate) fn start(stage: &str) -> Self {
-        use std::io::IsTerminal;
+/// An observer that shows a run's news on stderr.
+pub(crate) fn terminal() -> Shared {
+    Arc::new(Terminal::default())
+}
+
+impl Observer for Terminal {
+    fn tell(&self, news: News<'_>) {
+        // A thread that panicked while it told news has not broken what is shown.
+        let mut under_way = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        match news {
+            News::Started { work } => {
+                under_way.insert(work.to_owned(), Shown::start(work));
+            }
+            News::Progress { work, share, words } => {
+                if let Some(shown) = under_way.get_mut(work) {
+                    shown.set(work, share, words);
+                }
+            }
+            News::Finished { work, words } => {
+                if let Some(shown) = under_way.remove(work) {
+                    shown.finish(work, words);
+                }
+            }
+            News::Stopped { work } => {
+                under_way.remove(work);
+            }
+            News::Note(line) => {
+                let bar = under_way.values().find_map(|shown| shown.bar.as_ref());
+                bar.map_or_else(|| say(line), |bar| bar.suspend(|| say(line)));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Shown {
+    fn start(work: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(1000);
             // The template is a constant that a test parses; the default serves if it ever fails.
@@ -29,49 +67,39 @@ impl Progress {
             {
                 bar.set_style(style);
             }
-            bar.set_prefix(stage.to_owned());
+            bar.set_prefix(work.to_owned());
             bar
         });
+        if bar.is_none() {
+            say(&format!("{work}: started"));
+        }
         let now = Instant::now();
-        let progress = Self {
-            stage: stage.to_owned(),
+        Self {
             bar,
             started: now,
             last_line: now,
-        };
-        if progress.bar.is_none() {
-            say(&format!("{stage}: started"));
         }
-        progress
     }
 
-    /// Sets the finished share, 0 to 1, with a few words that hold nothing private.
-    pub(crate) fn set(&mut self, share: f64, words: &str) {
+    fn set(&mut self, work: &str, share: f64, words: &str) {
         if let Some(bar) = &self.bar {
             bar.set_position((share * 1000.0) as u64);
             bar.set_message(words.to_owned());
         } else if self.last_line.elapsed() >= PLAIN_EVERY {
             self.last_line = Instant::now();
             let space = if words.is_empty() { "" } else { ", " };
-            say(&format!(
-                "{}: {:.0}%{space}{words}",
-                self.stage,
-                share * 100.0
-            ));
+            say(&format!("{work}: {:.0}%{space}{words}", share * 100.0));
         }
     }
 
-    /// Ends the progress with a line that says how long it took.
-    pub(crate) fn finish(self, words: &str) {
+    /// Ends with a line that says how long it took.
+    fn finish(self, work: &str, words: &str) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         let seconds = self.started.elapsed().as_secs_f64();
         let space = if words.is_empty() { "" } else { ": " };
-        say(&format!(
-            "{}: done in {seconds:.1} s{space}{words}",
-            self.stage
-        ));
+        say(&format!("{work}: done in {seconds:.1} s{space}{words}"));
     }
 }
 

@@ -6,9 +6,11 @@ use albumen_assets::Home;
 use albumen_assets::quickstart::{self, Size};
 
 use crate::args::{DatasetArgs, DatasetKind};
-use crate::command::pseudo::{Pseudo, pseudo};
+use albumen_run::{Pseudo, pseudo};
+
+use crate::command::read_config;
 use crate::failure::Outcome;
-use crate::progress::say;
+use crate::progress::{say, terminal};
 
 /// The seed of the quickstart corpus: the same tree on every machine.
 const QUICKSTART_SEED: u64 = 0;
@@ -34,14 +36,20 @@ pub(crate) fn dataset(args: &DatasetArgs) -> Outcome {
             config,
             model,
             seed,
-        } => pseudo(&Pseudo {
-            out,
-            albums: *albums,
-            preamble,
-            config: config.as_deref(),
-            model,
-            seed: *seed,
-        }),
+        } => {
+            let config = config.as_deref().map(read_config).transpose()?;
+            let what = Pseudo {
+                out,
+                albums: *albums,
+                preamble,
+                corpus: config.as_ref().map(|c| c.corpus.path.as_path()),
+                model,
+                seed: *seed,
+            };
+            pseudo(&what, &terminal())?;
+            say(&format!("pseudo albums: {}", out.display()));
+            Ok(())
+        }
     }
 }
 

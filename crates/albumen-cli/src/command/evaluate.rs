@@ -5,6 +5,8 @@ use std::path::Path;
 use albumen_evaluate::compare::{
     Evaluation, EvaluationSettings, Role, STAMP, TextAlbum, halves, read_albums,
 };
+use albumen_run::Progress;
+use albumen_run::models::Models;
 use albumen_schema::config::EvaluateConfig;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -12,8 +14,7 @@ use serde_json::{Value, json};
 use crate::args::EvaluateArgs;
 use crate::command::run::existing;
 use crate::failure::Outcome;
-use crate::models::Models;
-use crate::progress::{Progress, print_json, say};
+use crate::progress::{print_json, say, terminal};
 
 /// Runs `albumen evaluate`.
 pub(crate) fn evaluate(args: &EvaluateArgs) -> Outcome {
@@ -26,7 +27,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs) -> Outcome {
 /// Evaluates a run: its numbers go to two files of its directory, and are shown to who asks for them.
 fn of_run(run: &Path, args: &EvaluateArgs) -> Outcome {
     let mut runner = existing(run)?;
-    let config = runner.config.evaluate.clone();
+    let config = runner.config().evaluate.clone();
     let embedder = args.embedder.as_ref().unwrap_or(&config.embedder);
     let (found, written) = runner.evaluate(&settings(&config, args), embedder)?;
     let mut record = json!({"report": written.report, "metrics": written.metrics});
@@ -83,7 +84,7 @@ fn files(args: &EvaluateArgs) -> Outcome {
     sets.extend(floor.as_deref().map(|albums| (Role::Floor, albums)));
     let embedder = args.embedder.as_ref().unwrap_or(&config.embedder);
     let embedder = Models::new()?.embedder(embedder)?;
-    let mut progress = Progress::start("evaluate");
+    let progress = Progress::start(&terminal(), "evaluate");
     let found = albumen_evaluate::compare::evaluate(
         &reference,
         &sets,

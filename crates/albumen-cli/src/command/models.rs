@@ -6,12 +6,12 @@ use albumen_assets::{Check, Fetcher, Home, State, status};
 use albumen_lm::Device;
 use albumen_models::kind::SUPPORTED;
 use albumen_models::{Found, Kind};
+use albumen_run::models::{Models, assets};
 use serde_json::{Map, Value, json};
 
 use crate::args::{ModelsAction, ModelsArgs};
 use crate::command::assets::describe;
 use crate::failure::Outcome;
-use crate::models::{Models, assets};
 use crate::progress::{print_json, print_text, say};
 
 /// Runs `albumen models`.
@@ -126,14 +126,4 @@ fn find(text: &str, half: bool) -> anyhow::Result<Found> {
         return models.find_as(text, half);
     }
     models.find(&format!("path:{text}"))
-}
-
-/// Bytes for people, in units of 1000.
-pub(crate) fn bytes(n: u64) -> String {
-    let n = n as f64;
-    match n {
-        n if n < 1e6 => format!("{:.1} kB", n / 1e3),
-        n if n < 1e9 => format!("{:.1} MB", n / 1e6),
-        n => format!("{:.2} GB", n / 1e9),
-    }
 }

@@ -6,16 +6,15 @@ mod text;
 
 use albumen_lm::LoraLayout;
 use albumen_lm::weights::read_config;
+use albumen_run::models::Models;
+use albumen_run::{Budget, write_whole};
 use albumen_schema::Config;
 use anyhow::Context;
 
 use crate::args::PlanArgs;
-use crate::budget::Budget;
 use crate::command::read_config as read;
 use crate::failure::Outcome;
-use crate::models::Models;
 use crate::progress::{print_json, print_text, say};
-use crate::run_dir::write_whole;
 use albumen_train::lora_config;
 
 /// Runs `albumen plan`.

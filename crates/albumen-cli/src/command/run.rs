@@ -1,40 +1,36 @@
 //! `albumen run` and the commands of single stages.
 
-mod check;
-
 use std::path::{Path, PathBuf};
 
+use albumen_run::memory::{ensure_fits, table};
+use albumen_run::{Options, Runner, Stage, check};
 use albumen_schema::Config;
-use albumen_train::read_public;
 use anyhow::Context;
 use serde_json::json;
 
 use crate::args::{RunArgs, StageArgs, TrainArgs};
-use crate::budget::Budget;
 use crate::command::read_config;
 use crate::failure::{Failure, Outcome};
-use crate::memory::{ensure_fits, needs};
-use crate::models::Models;
-use crate::progress::{print_json, say};
-use crate::run_dir::RunDir;
-use crate::stages::{Runner, Stage, preamble};
+use crate::progress::{print_json, print_text, say, terminal};
 
 /// Runs `albumen run`.
 pub(crate) fn run(args: &RunArgs) -> Outcome {
     let config = read_config(&args.config)?;
     let out = run_directory(&config, args.out.as_deref());
     if args.check {
-        check_public(&config)?;
-        return check::check(&config, args.json);
+        return run_check(&config, args.json);
     }
-    let mut runner = runner(config, &out, args.insecure_seed)?;
-    runner.show_private_metrics = args.show_private_metrics;
+    let options = Options {
+        insecure_seed: args.insecure_seed,
+        show_private_metrics: args.show_private_metrics,
+    };
+    let mut runner = Runner::open(config, &out, options, terminal())?;
     runner.run(args.until.unwrap_or(Stage::Report), args.force)?;
     let guarantee = runner.spent()?;
     if args.json {
         print_json(&json!({
             "run": out,
-            "release": runner.dir.release(),
+            "release": runner.dir().release(),
             "report": out.join("report.html"),
             "epsilon": guarantee.epsilon,
             "epsilon_lower": guarantee.epsilon_lower,
@@ -44,8 +40,32 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     }
     say(&format!(
         "spent epsilon {:.3} at delta {:.0e} by {}",
-        guarantee.epsilon, guarantee.delta, runner.config.privacy.unit
+        guarantee.epsilon,
+        guarantee.delta,
+        runner.config().privacy.unit
     ));
+    Ok(())
+}
+
+/// `albumen run --check`: checks budget, models and memory, and prints what is found.
+fn run_check(config: &Config, as_json: bool) -> Outcome {
+    let found = check(config)?;
+    if as_json {
+        print_json(&json!({
+            "epsilon": found.epsilon,
+            "delta": config.privacy.delta,
+            "models": found.models,
+            "memory": found.memory,
+            "notes": found.notes,
+        }));
+    } else {
+        print_text(&table(&found.memory));
+    }
+    ensure_fits(config, &found.memory)?;
+    for note in found.notes {
+        say(&format!("note: {note}"));
+    }
+    say("configuration, budget and models are good");
     Ok(())
 }
 
@@ -53,7 +73,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
 pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
     let config = read_config(&args.config)?;
     let out = run_directory(&config, args.out.as_deref());
-    let mut runner = runner(config, &out, None)?;
+    let mut runner = Runner::open(config, &out, Options::default(), terminal())?;
     runner.run(stage, args.force.then_some(stage))
 }
 
@@ -62,8 +82,11 @@ pub(crate) fn train(args: &TrainArgs) -> Outcome {
     let StageArgs { config, out, force } = &args.stage;
     let config = read_config(config)?;
     let out = run_directory(&config, out.as_deref());
-    let mut runner = runner(config, &out, None)?;
-    runner.show_private_metrics = args.show_private_metrics;
+    let options = Options {
+        show_private_metrics: args.show_private_metrics,
+        ..Options::default()
+    };
+    let mut runner = Runner::open(config, &out, options, terminal())?;
     let last = runner.trained().last().copied();
     let last = last.context("there is nothing to train")?;
     runner.run(last, force.then_some(last))
@@ -83,54 +106,5 @@ pub(crate) fn existing(run: &Path) -> Outcome<Runner> {
             run.display()
         )));
     }
-    runner(read_config(&config)?, run, None)
-}
-
-/// Solves for the budget, finds the models, opens the run directory: all that can fail before
-/// private data is read.
-pub(crate) fn runner(config: Config, out: &Path, insecure_seed: Option<u64>) -> Outcome<Runner> {
-    let budget = Budget::solve(&config)?;
-    let models = Models::new()?;
-    models.check(&config)?;
-    ensure_fits(&config, &needs(&config, &models)?)?;
-    check_public(&config)?;
-    if insecure_seed.is_some() {
-        say("warning: private randomness comes from a seed; this run guarantees nothing");
-    }
-    let dir = RunDir::open(out, &config)?;
-    Ok(Runner {
-        config,
-        dir,
-        budget,
-        models,
-        insecure_seed,
-        show_private_metrics: false,
-    })
-}
-
-/// Fails where the public albums that the configuration names cannot be read, or are private ones.
-fn check_public(config: &Config) -> anyhow::Result<()> {
-    if let Some(public) = &config.train.public {
-        ensure_apart("train.public.path", &public.path, &config.corpus.path)?;
-        read_public(&public.path).context("[train.public]")?;
-    }
-    if let Some(path) = config.train.preamble_file() {
-        ensure_apart("train.preamble", path, &config.corpus.path)?;
-        preamble::albums(&config.train.preamble)?;
-    }
-    Ok(())
-}
-
-/// Refuses public albums that lie in the private corpus: they would be learnt without protection.
-pub(crate) fn ensure_apart(key: &str, public: &Path, corpus: &Path) -> anyhow::Result<()> {
-    // What is not there is refused where it is read.
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    anyhow::ensure!(
-        !whole(public).starts_with(whole(corpus)),
-        "`{key}` {} lies inside `corpus.path` {}: albums of the \
-         private corpus are not public\n  hint: keep the public albums in a file outside the corpus",
-        public.display(),
-        corpus.display()
-    );
-    Ok(())
+    Runner::open(read_config(&config)?, run, Options::default(), terminal())
 }

@@ -4,9 +4,10 @@ use albumen_lm::weights::Inspection;
 use albumen_lm::{LoraConfig, LoraLayout, Precision, TrainingMemory};
 use albumen_models::inspect::Part;
 use albumen_models::{Found, Kind, Place};
+use albumen_run::bytes;
 use serde_json::{Value, json};
 
-use super::{bytes, find};
+use super::find;
 use crate::args::ModelsInspectArgs;
 use crate::failure::Outcome;
 use crate::progress::{print_json, print_text};

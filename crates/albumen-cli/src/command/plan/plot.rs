@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::chart::{Area, Axis, INNER, Scale, escape, short};
 use super::text::up;
-use crate::budget::{Forecast, Sweep};
+use albumen_run::{Forecast, Sweep};
 
 const STYLE: &str = "
 svg { --paper: #fff; --ink: #1d2733; --soft: #5b6875; --grid: #e4e8ec; --summary: #1f6fb2; --caption: #b4540a; --asked: #8a3ffc;

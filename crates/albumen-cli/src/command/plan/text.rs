@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::budget::{Forecast, Model, SignalToNoise, Sweep};
+use albumen_run::{Forecast, Model, SignalToNoise, Sweep};
 
 /// Columns of the table of sensitivities: every other factor.
 const SHOWN: [(f64, &str); 5] = [

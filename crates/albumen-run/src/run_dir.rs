@@ -1,0 +1,292 @@
+//! The run directory: layout, locking, and stages that are written whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use albumen_schema::{Config, StageManifest};
+use anyhow::{Context, bail, ensure};
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use crate::departures;
+use crate::failure::Outcome;
+use crate::stages::{Stage, served};
+
+/// Name of the file that says what a stage was made from.
+pub(crate) const MANIFEST: &str = "stage.json";
+/// Name of the file that holds the configuration.
+const CONFIGURATION: &str = "run.toml";
+
+/// A run's directory, held against a second writer for as long as this lives.
+pub struct RunDir {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl RunDir {
+    /// Opens or creates the directory, takes its lock and writes down the configuration.
+    pub fn open(root: &Path, config: &Config) -> Outcome<Self> {
+        fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+        let lock = File::create(root.join(".lock"))
+            .with_context(|| format!("cannot write into {}", root.display()))?;
+        if lock.try_lock().is_err() {
+            return Err(anyhow::anyhow!(
+                "another albumen works in {}\n  hint: wait for it, or use another --out",
+                root.display()
+            )
+            .into());
+        }
+        let dir = Self {
+            root: root.to_owned(),
+            _lock: lock,
+        };
+        let begun = [
+            dir.departures(),
+            dir.private(),
+            dir.root.join(CONFIGURATION),
+        ];
+        if !begun.iter().any(|path| path.exists()) {
+            departures::begin(&dir.departures())?;
+        }
+        dir.make_private()?;
+        dir.keep_configuration(config)?;
+        Ok(dir)
+    }
+
+    fn make_private(&self) -> anyhow::Result<()> {
+        let private = self.private();
+        fs::create_dir_all(private.join("escrow"))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&private, fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(())
+    }
+
+    /// Writes `run.toml`. Once the ledger holds an event, what led to it must stay as it was.
+    fn keep_configuration(&self, config: &Config) -> anyhow::Result<()> {
+        let path = self.root.join(CONFIGURATION);
+        if self.ledger().exists() {
+            ensure!(
+                path.exists(),
+                "{} has a ledger but no run.toml, which says what was asked for\n  hint: put run.toml \
+                 back, or use another --out",
+                self.root.display()
+            );
+            let text = fs::read_to_string(&path)?;
+            let before = Config::parse(&path.display().to_string(), &text)
+                .context("this run directory's own configuration no longer reads")?;
+            if let Some(difference) = private_difference(&before, config) {
+                bail!(
+                    "{} was made with another configuration: {difference} differs\n  \
+                     hint: its ledger already holds what was spent; use another --out, or put the \
+                     value back",
+                    self.root.display()
+                );
+            }
+        }
+        write_whole(&path, config.to_toml()?.as_bytes())
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What never leaves.
+    pub fn private(&self) -> PathBuf {
+        self.root.join("private")
+    }
+
+    /// The ledger of the run.
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.jsonl")
+    }
+
+    /// What has left the machine for servers.
+    pub fn departures(&self) -> PathBuf {
+        self.root.join(departures::FILE)
+    }
+
+    /// The released adapter of a model.
+    pub fn model(&self, name: &str) -> PathBuf {
+        self.root.join("models").join(name)
+    }
+
+    /// The released statistics of the private albums.
+    pub fn statistics(&self) -> PathBuf {
+        self.root.join("statistics")
+    }
+
+    /// The synthetic stages.
+    pub fn synthetic(&self) -> PathBuf {
+        self.root.join("synthetic")
+    }
+
+    /// What may be shared.
+    pub fn release(&self) -> PathBuf {
+        self.root.join("release")
+    }
+}
+
+/// The first part of the configuration that private outputs depend on and that differs.
+fn private_difference(before: &Config, now: &Config) -> Option<&'static str> {
+    [
+        ("[corpus]", before.corpus != now.corpus),
+        ("[caption]", before.caption != now.caption),
+        ("[summarize]", before.summarize != now.summarize),
+        ("[endpoint]", asked(before) != asked(now)),
+        ("[privacy]", before.privacy != now.privacy),
+        ("[release]", before.release != now.release),
+        (
+            "[topics]",
+            now.release.topic_histogram_epsilon > 0.0 && before.topics != now.topics,
+        ),
+        ("[train]", before.train != now.train),
+    ]
+    .into_iter()
+    .find_map(|(table, differs)| differs.then_some(table))
+}
+
+/// How servers were asked about private data.
+fn asked(config: &Config) -> [serde_json::Value; 2] {
+    [Stage::Caption, Stage::Summarize].map(|stage| served::settings(config, stage))
+}
+
+/// A directory that is being written: `NAME.part` until it is whole.
+pub(crate) struct Part {
+    part: PathBuf,
+    target: PathBuf,
+}
+
+impl Part {
+    /// Starts `target` anew; an unfinished try is removed.
+    pub(crate) fn start(target: &Path) -> anyhow::Result<Self> {
+        let part = part_of(target);
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        Self::resume(target)
+    }
+
+    /// Goes on with an unfinished try, for stages that can.
+    pub(crate) fn resume(target: &Path) -> anyhow::Result<Self> {
+        let part = part_of(target);
+        fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
+        Ok(Self {
+            part,
+            target: target.to_owned(),
+        })
+    }
+
+    /// Where to write.
+    pub(crate) fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Renames the directory to its name, in place of what was there.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        sync(&self.part)?;
+        if self.target.exists() {
+            fs::remove_dir_all(&self.target)?;
+        }
+        fs::rename(&self.part, &self.target)?;
+        self.target.parent().map_or(Ok(()), sync)
+    }
+}
+
+fn part_of(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    target.with_file_name(name)
+}
+
+fn sync(dir: &Path) -> anyhow::Result<()> {
+    Ok(File::open(dir)?.sync_all()?)
+}
+
+/// Writes a file whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // A bare file name has an empty parent.
+    let named = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = named.unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir)
+        .with_context(|| format!("cannot write into {}", dir.display()))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync(dir)
+}
+
+/// SHA-256 of every file below `dir` but the manifest, by relative path.
+pub(crate) fn hashes(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for entry in WalkDir::new(dir).sort_by_file_name() {
+        let entry = entry?;
+        let name = entry
+            .path()
+            .strip_prefix(dir)?
+            .to_string_lossy()
+            .into_owned();
+        if entry.file_type().is_file() && name != MANIFEST {
+            found.insert(name, hash_file(entry.path())?);
+        }
+    }
+    Ok(found)
+}
+
+/// SHA-256 of a file, lower-case hexadecimal.
+pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut file, &mut hasher)?;
+    Ok(format!("{:x}", hasher.finalize()))
+}
+
+/// The manifest at `path`, if it reads.
+pub(crate) fn read_manifest(path: &Path) -> Option<StageManifest> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Whether `dir`, which the manifest at `manifest` speaks of, was made from the same as `expected` says,
+/// and is as it was left.
+pub(crate) fn holds(manifest: &Path, dir: &Path, expected: &StageManifest) -> anyhow::Result<bool> {
+    let Some(mut found) = read_manifest(manifest) else {
+        return Ok(false);
+    };
+    let outputs = std::mem::take(&mut found.outputs);
+    Ok(found == *expected && dir.is_dir() && hashes(dir)? == outputs)
+}
+
+/// Writes the manifest into the directory that it speaks of, with the hashes of what lies there.
+pub(crate) fn seal(dir: &Path, mut manifest: StageManifest) -> anyhow::Result<()> {
+    manifest.outputs = hashes(dir)?;
+    write_manifest(&dir.join(MANIFEST), &manifest)
+}
+
+/// Copies a finished directory, whole or not at all.
+pub(crate) fn copy_whole(source: &Path, target: &Path) -> anyhow::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let part = Part::start(target)?;
+    for entry in WalkDir::new(source).min_depth(1) {
+        let entry = entry?;
+        let copy = part.path().join(entry.path().strip_prefix(source)?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&copy)?;
+        } else {
+            fs::copy(entry.path(), &copy)
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    part.finish()
+}
+
+/// Writes a manifest.
+pub(crate) fn write_manifest(path: &Path, manifest: &StageManifest) -> anyhow::Result<()> {
+    write_whole(path, &serde_json::to_vec_pretty(manifest)?)
+}

@@ -1,0 +1,124 @@
+//! Stages whose model is behind a server.
+
+use std::io::Write;
+use std::path::Path;
+
+use albumen_endpoint::{Client, EndpointName};
+use albumen_models::{Found, Place};
+use albumen_schema::{Config, Departure, Sent};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Stage;
+
+use crate::departures;
+use crate::runner::Runner;
+
+/// The model's name that the configuration gives a stage which a server may serve.
+fn model(config: &Config, stage: Stage) -> Option<&str> {
+    match stage {
+        Stage::Caption => Some(&config.caption.model),
+        Stage::Summarize => Some(&config.summarize.model),
+        Stage::Render => Some(&config.render.model),
+        _ => None,
+    }
+}
+
+/// A client of the stage's server, if it has one.
+pub(crate) fn client(config: &Config, stage: Stage) -> anyhow::Result<Option<Client>> {
+    let Some(model) = model(config, stage) else {
+        return Ok(None);
+    };
+    let name = EndpointName::of_model(model)?;
+    Ok(name
+        .map(|name| Client::new(name, &config.endpoint))
+        .transpose()?)
+}
+
+/// The model behind a server. Nothing is asked of it, and its address is not in the public name.
+pub(crate) fn found(server: &EndpointName) -> Found {
+    let model = server.public_model().unwrap_or("the model");
+    Found {
+        name: format!("{model} of an endpoint"),
+        licence: None,
+        revision: None,
+        architecture: None,
+        fingerprint: format!("{:x}", Sha256::digest(server.to_string())),
+        place: Place::Endpoint,
+    }
+}
+
+/// What leaves the machine for a stage.
+fn departures(config: &Config, stage: Stage) -> Vec<Departure> {
+    let mut sent = config.departures();
+    sent.retain(|departure| departure.stage == stage.name());
+    sent
+}
+
+/// What a stage's answers depend on in `[endpoint]`, and what leaves the machine for it; `Null` without
+/// a server.
+pub(crate) fn settings(config: &Config, stage: Stage) -> Value {
+    let served = model(config, stage).is_some_and(|m| m.starts_with("endpoint:"));
+    if !served {
+        return Value::Null;
+    }
+    let mut sent = departures(config, stage);
+    for departure in &mut sent {
+        // It is a setting of the stage itself.
+        departure.model = None;
+    }
+    json!({
+        "photo_side": config.endpoint.photo_side,
+        "send_seed": config.endpoint.send_seed,
+        "sent": sent,
+    })
+}
+
+impl Runner {
+    /// Writes down what a stage is about to send to another machine, and says it.
+    pub(super) fn depart(&self, stage: Stage) -> anyhow::Result<()> {
+        let leaving = departures(&self.config, stage);
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        departures::record(&self.dir.departures(), &leaving)?;
+        for departure in &leaving {
+            self.note(&announcement(departure));
+        }
+        Ok(())
+    }
+
+    /// What has left the machine in this run, under whatever configuration.
+    pub(crate) fn departed(&self) -> anyhow::Result<Vec<Departure>> {
+        departures::read(&self.dir.departures())
+    }
+}
+
+fn announcement(departure: &Departure) -> String {
+    let what = match departure.sent {
+        Sent::Photos => "private photos leave",
+        Sent::Captions => "captions of private photos leave",
+        Sent::SyntheticCaptions => "synthetic captions leave",
+    };
+    let open = if departure.encrypted {
+        ""
+    } else {
+        ", not encrypted"
+    };
+    format!(
+        "{}: {what} this machine for {}{open}",
+        departure.stage, departure.host
+    )
+}
+
+/// Writes a file that nobody else may read.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(bytes)
+}
