@@ -195,6 +195,11 @@ pub(crate) const CRATES: &[Row] = &[
         Never::Package("albumen-accounting"),
     ]),
     row(
+        "albumen-chart",
+        Ring::Public,
+        "charts as SVG text: axes, ticks, colours, number formats; depends on nothing",
+    ),
+    row(
         "albumen-lm",
         Ring::Models,
         "the language model: loading, LoRA, per-sequence gradients, kernels, decoding; knows \
