@@ -1,12 +1,17 @@
-//! Writes an internal report of invented albums: what to look at when the page changes.
+//! Writes an internal report of invented albums and the page of a sweep: what to look at when these change.
 //!
-//! `cargo run --release -p albumen-evaluate --example sample_internal -- OUT.html [ALBUMS]`
+//! `cargo run --release -p albumen-evaluate --example sample_internal -- OUT.html [ALBUMS]`; the sweep's page is
+//! OUT.sweep.html.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to its user")]
 
 use albumen_assets::Home;
-use albumen_evaluate::compare::{EvaluationSettings, Role, TextAlbum, evaluate, halves};
-use albumen_evaluate::internal::{InternalReport, render_internal_report};
+use albumen_evaluate::compare::{
+    Evaluation, EvaluationSettings, Role, TextAlbum, evaluate, halves,
+};
+use albumen_evaluate::internal::{
+    ChoiceCost, InternalReport, Sweep, SweepPoint, render_internal_report, render_sweep,
+};
 use albumen_vision::Embedder;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -73,6 +78,51 @@ fn albums(count: usize, places: usize, strays: f64, seed: u64) -> Vec<TextAlbum>
     found
 }
 
+/// A sweep whose kept albums near the ceiling with epsilon.
+fn sweep(found: &Evaluation) -> Result<String, Box<dyn std::error::Error>> {
+    let epsilons = [Some(1.0), Some(2.0), Some(4.0), Some(8.0), None];
+    let at = |i: usize| {
+        let mut at = found.clone();
+        for kind in &mut at.kinds {
+            let all = kind.measured.clone();
+            for m in &mut kind.measured {
+                let mut best = all.iter();
+                let best = best.find(|b| b.measure == m.measure && b.role == Role::HeldOut);
+                if let (Some(best), Role::Kept | Role::Sampled) = (best, m.role) {
+                    let by = (best.estimate.value - m.estimate.value) * i as f64 / 5.0;
+                    m.estimate.value += by;
+                    m.estimate.low += by;
+                    m.estimate.high += by;
+                }
+            }
+        }
+        at
+    };
+    let found: Vec<Evaluation> = (0..epsilons.len()).map(at).collect();
+    let sweep = Sweep {
+        title: "Invented sample albums".to_owned(),
+        embedder: "all-minilm-l6-v2".to_owned(),
+        unit: "album".to_owned(),
+        declared_units: 400,
+        points: epsilons
+            .into_iter()
+            .map(|epsilon| SweepPoint {
+                epsilon,
+                spent: epsilon.map(|e| 0.99 * e),
+                sampled: 200,
+                kept: 133,
+            })
+            .collect(),
+        choice: Some(ChoiceCost {
+            runs: 4,
+            epsilon: 12.3,
+            epsilon_lower: 12.2,
+            delta: 1e-5,
+        }),
+    };
+    Ok(render_sweep(&sweep, &found.iter().collect::<Vec<_>>())?)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let out = arguments.next().ok_or("name the file to write")?;
@@ -97,6 +147,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         unit: "album",
     };
     std::fs::write(&out, render_internal_report(&report, &found)?)?;
-    println!("wrote {out}");
+    let swept = out.replace(".html", ".sweep.html");
+    std::fs::write(&swept, sweep(&found)?)?;
+    println!("wrote {out} and {swept}");
     Ok(())
 }

@@ -1,20 +1,13 @@
 //! The one error type of this crate.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What can go wrong while albums are compared. No variant holds a text or a number of the private albums.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluateError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {}: {source}; check that it exists, that you may use it, and that the disk has room", path.display())]
-    Io {
-        /// What was tried: `read`, `write` ...
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's message.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] albumen_files::FileError),
     /// A text cannot be embedded, or a table of albums cannot be read.
     #[error("{0}")]
     Albums(#[from] albumen_synth::SynthError),
@@ -46,16 +39,3 @@ pub enum EvaluateError {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, EvaluateError>;
-
-/// An I/O error with what was tried on which path.
-pub(crate) fn io_error(
-    action: &'static str,
-    path: &Path,
-) -> impl FnOnce(std::io::Error) -> EvaluateError {
-    let path = path.to_owned();
-    move |source| EvaluateError::Io {
-        action,
-        path,
-        source,
-    }
-}

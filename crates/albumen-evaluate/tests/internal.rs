@@ -10,7 +10,9 @@ use albumen_evaluate::EvaluateError;
 use albumen_evaluate::compare::{
     Evaluation, EvaluationSettings, Kind, Measure, Role, STAMP, TextAlbum, evaluate, halves,
 };
-use albumen_evaluate::internal::{InternalReport, render_internal_report};
+use albumen_evaluate::internal::{
+    InternalReport, Sweep, SweepPoint, render_internal_report, render_sweep,
+};
 use albumen_synth::curate::SentenceEmbedding;
 
 const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>";
@@ -154,4 +156,33 @@ fn the_page_is_stamped_and_self_contained_and_escapes_texts() {
     }
     assert!(html.contains("MAUVE") && html.contains("real against real"));
     assert!(!html.contains("NaN") && !html.contains(">inf"));
+}
+
+#[test]
+fn a_sweep_draws_each_measure_over_epsilon() {
+    let found = [
+        evaluation(&albums(300..400, |_| "spreadsheet")),
+        evaluation(&albums(300..400, |i| PLACES[i % 5])),
+    ];
+    let point = |epsilon, spent| SweepPoint {
+        epsilon,
+        spent,
+        sampled: 100,
+        kept: 0,
+    };
+    let sweep = Sweep {
+        title: "Test <b>".to_owned(),
+        embedder: "words".to_owned(),
+        unit: "owner".to_owned(),
+        declared_units: 120,
+        points: vec![point(Some(2.0), Some(1.99)), point(None, None)],
+        choice: None,
+    };
+    let html = render_sweep(&sweep, &[&found[0], &found[1]]).unwrap();
+    assert!(html.matches(STAMP).count() >= 3);
+    assert!(!html.contains("Test <b>") && !html.contains("NaN"));
+    // Nine measures of summaries and of captions.
+    assert_eq!(html.matches("<figure class=\"plot\">").count(), 18);
+    assert_eq!(html.matches(r#"<svg class="chart" role="img""#).count(), 18);
+    assert!(html.contains(">inf</text>") && html.contains("no guarantee"));
 }

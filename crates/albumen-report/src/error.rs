@@ -1,20 +1,13 @@
 //! The one error type of this crate.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What can go wrong while a report is made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {}: {source}; check that it exists, that you may use it, and that the disk has room", path.display())]
-    Io {
-        /// What was tried: `read`, `write` ...
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's message.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] albumen_files::FileError),
     /// A picture cannot be decoded or made small.
     #[error("cannot use the picture {}: {reason}; run `albumen render --force` to draw it again", path.display())]
     Picture {
@@ -53,16 +46,3 @@ pub enum ReportError {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, ReportError>;
-
-/// An I/O error with what was tried on which path.
-pub(crate) fn io_error(
-    action: &'static str,
-    path: &Path,
-) -> impl FnOnce(std::io::Error) -> ReportError {
-    let path = path.to_owned();
-    move |source| ReportError::Io {
-        action,
-        path,
-        source,
-    }
-}

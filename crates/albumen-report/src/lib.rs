@@ -6,6 +6,7 @@
 
 mod error;
 mod page;
+pub mod shell;
 pub mod synthetic;
 
 pub use error::{ReportError, Result};

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use albumen_files::FileError;
 use albumen_schema::SyntheticAlbum;
 use albumen_synth::storage::{read_curated, read_sampled};
 use serde::Deserialize;
 
 use super::sets::TextAlbum;
-use crate::error::{EvaluateError, Result, io_error};
+use crate::error::{EvaluateError, Result};
 
 #[derive(Deserialize)]
 struct AlbumLine {
@@ -37,10 +38,10 @@ pub fn read_albums(path: &Path) -> Result<Vec<TextAlbum>> {
     if path.extension().is_some_and(|e| e == "parquet") {
         return read_parquet(path);
     }
-    let file = File::open(path).map_err(io_error("read", path))?;
+    let file = File::open(path).map_err(FileError::at("read", path))?;
     let mut albums = Vec::new();
     for (i, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(io_error("read", path))?;
+        let line = line.map_err(FileError::at("read", path))?;
         if line.trim().is_empty() {
             continue;
         }

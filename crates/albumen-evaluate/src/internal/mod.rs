@@ -8,17 +8,16 @@ mod dots;
 mod page;
 mod sweep;
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 
 use albumen_dp::Sensitive;
+use albumen_files::write_private;
 use albumen_schema::{AlbumText, Curated, Unit, UnitTexts};
 use albumen_synth::curate::SentenceEmbedding;
 use serde_json::json;
 
 use crate::compare::{Evaluation, EvaluationSettings, Role, STAMP, TextAlbum, evaluate, halves};
-use crate::error::{Result, io_error};
+use crate::error::Result;
 
 pub use page::{InternalReport, render_internal_report};
 pub use sweep::{ChoiceCost, Sweep, SweepPoint, render_sweep, write_sweep};
@@ -102,7 +101,7 @@ pub fn write_internal_report(
         reason = "report.internal.html: stamped, mode 0600, never in a release"
     )]
     let html = render_internal_report(report, evaluation.expose())?;
-    write_private(out, html.as_bytes())
+    Ok(write_private(out, html.as_bytes())?)
 }
 
 /// Writes everything that was measured to `out`, stamped, for its owner's eyes only.
@@ -115,26 +114,5 @@ pub fn write_metrics(evaluation: &Sensitive<Evaluation>, out: &Path) -> Result<(
         reason = "private/evaluate/metrics.json: stamped, mode 0600, under private/"
     )]
     let record = json!({"stamp": STAMP, "evaluation": evaluation.expose()});
-    write_private(out, &serde_json::to_vec_pretty(&record)?)
-}
-
-fn write_private(out: &Path, bytes: &[u8]) -> Result<()> {
-    let mut part = out.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    // A file that is there keeps its mode, so it must not be.
-    match fs::remove_file(part) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(io_error("remove", part)(e));
-        }
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(part).map_err(io_error("write", part))?;
-    file.write_all(bytes).map_err(io_error("write", part))?;
-    file.sync_all().map_err(io_error("write", part))?;
-    fs::rename(part, out).map_err(io_error("rename", part))
+    Ok(write_private(out, &serde_json::to_vec_pretty(&record)?)?)
 }

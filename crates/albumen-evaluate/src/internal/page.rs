@@ -1,34 +1,33 @@
 //! The page's content.
 
+use albumen_chart::{Bin, Colour, Histogram, Key, Outline, ShareRow, ShareRows, Stroke, number};
+use albumen_report::shell::Page;
 use albumen_schema::TOOL;
 use albumen_synth::export::words;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use minijinja::context;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::dots::{self, DotPlot};
+use super::dots::{self, Plot};
 use crate::compare::{Evaluation, Kind, KindEvaluation, Measure, Pair, Role, STAMP};
 use crate::error::Result;
 
-const TEMPLATE: &str = include_str!("page.html.j2");
-pub(super) const STYLE: &str = concat!(
-    include_str!("../../../albumen-report/src/shell/style.css"),
-    include_str!("page.css")
-);
-pub(super) const SCRIPT: &str = include_str!("../../../albumen-report/src/shell/theme.js");
+/// Style of the internal pages.
+pub(super) const STYLE: &str = include_str!("page.css");
+
+const PAGE: Page = Page {
+    name: "report.internal.html",
+    template: include_str!("page.html.j2"),
+    style: STYLE,
+    script: "",
+    pictures: "'none'",
+};
 
 /// Topics that are shown; the rest are few texts each.
 const TOPICS: usize = 20;
-/// Length of the longest topic's bar in per cent; its share stands beside it.
-const BAR: f64 = 86.0;
-/// The histograms' drawing, in SVG units.
-const LEFT: f64 = 6.0;
-const WIDTH: f64 = 348.0;
-const TOP: f64 = 8.0;
-const BASE: f64 = 132.0;
+/// What the histograms are of.
+const DISTANCES: &str = "Distance to the closest record, all texts";
+const SIZES: &str = "Photos in an album";
 
 /// What an internal report says beside its numbers.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +46,11 @@ struct Section {
     title: &'static str,
     /// Name, this run's value, and those of ceiling and floor.
     lead: Vec<(&'static str, String, String)>,
-    plots: Vec<DotPlot>,
+    plots: Vec<Plot>,
     topics: Vec<TopicRow>,
-    copying: Vec<DotPlot>,
-    distances: Option<Histogram>,
+    copying: Vec<Plot>,
+    /// The histogram of distances, as SVG.
+    distances: Option<String>,
     majority: String,
     closest: Vec<PairRow>,
     copied: Vec<PairRow>,
@@ -59,9 +59,9 @@ struct Section {
 #[derive(Serialize)]
 struct TopicRow {
     words: String,
-    /// Name, length of the bar in per cent, share in words.
-    bars: Vec<(&'static str, f64, String)>,
     ranks: String,
+    /// The drawing.
+    svg: String,
 }
 
 #[derive(Serialize)]
@@ -72,15 +72,6 @@ struct PairRow {
     run: Option<String>,
 }
 
-/// Shares of two sets over the same bins: bars, and an outline.
-#[derive(Serialize)]
-struct Histogram {
-    bars: Vec<(f64, f64, f64, f64, String)>,
-    outline: String,
-    ticks: Vec<(f64, String)>,
-    label: String,
-}
-
 /// The report as HTML.
 ///
 /// # Errors
@@ -89,46 +80,47 @@ pub fn render_internal_report(
     report: &InternalReport<'_>,
     evaluation: &Evaluation,
 ) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let albums = |wanted: Role| {
         let found = evaluation.albums.iter().find(|(role, _)| *role == wanted);
         words::count(found.map_or(0, |(_, n)| *n) as u64)
     };
     let main = main_role(evaluation);
     let sections: Vec<Section> = evaluation.kinds.iter().map(|k| section(k, main)).collect();
-    Ok(environment.render_named_str(
-        "report.internal.html",
-        TEMPLATE,
-        context! {
-            stamp => STAMP,
-            title => report.title,
-            embedder => report.embedder,
-            unit => report.unit,
-            settings => Value::from(Serde(evaluation.settings)),
-            script_hash => Value::from_safe_string(script_hash()),
-            style => Value::from_safe_string(STYLE.to_owned()),
-            script => Value::from_safe_string(SCRIPT.to_owned()),
-            reference => words::count(evaluation.reference_albums as u64),
-            held_out => albums(Role::HeldOut),
-            kept => albums(Role::Kept),
-            sampled => albums(Role::Sampled),
-            floor => albums(Role::Floor),
-            floor_kept => albums(Role::FloorKept),
-            sections => Value::from(Serde(sections)),
-            sizes => Value::from(Serde(sizes(evaluation, main))),
-            size_plot => Value::from(Serde(dots::plot(
-                &evaluation.sizes.measured,
-                Measure::SizeDivergence,
-            ))),
-            tool => TOOL,
-        },
-    )?)
+    Ok(PAGE.render(context! {
+        stamp => STAMP,
+        title => report.title,
+        embedder => report.embedder,
+        unit => report.unit,
+        settings => Value::from(Serde(evaluation.settings)),
+        reference => words::count(evaluation.reference_albums as u64),
+        held_out => albums(Role::HeldOut),
+        kept => albums(Role::Kept),
+        sampled => albums(Role::Sampled),
+        floor => albums(Role::Floor),
+        floor_kept => albums(Role::FloorKept),
+        sections => Value::from(Serde(sections)),
+        sizes => sizes(evaluation, main),
+        size_plot => Value::from(Serde(dots::plot(
+            &evaluation.sizes.measured,
+            Measure::SizeDivergence,
+        ))),
+        titles => context! { distances => DISTANCES, sizes => SIZES },
+        keys => keys(),
+        tool => TOOL,
+    })?)
 }
 
-/// What the content security policy allows to run.
-pub(super) fn script_hash() -> String {
-    STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()))
+/// What the legends show.
+fn keys() -> Value {
+    context! {
+        run => Key::Dot(Colour::Own).svg(),
+        public => Key::HollowDot(Colour::Floor).svg(),
+        ceiling => Key::Band(Colour::Real).svg(),
+        floor => Key::Across(Colour::Floor, Stroke::Faint).svg(),
+        real => Key::Bar(Colour::Real).svg(),
+        synthetic => Key::Bar(Colour::Own).svg(),
+        public_bar => Key::Bar(Colour::Floor).svg(),
+    }
 }
 
 /// The kept albums, or all of them where none was kept.
@@ -202,28 +194,33 @@ fn topics(kind: &KindEvaluation, main: Role) -> Vec<TopicRow> {
     });
     let longest = all.fold(f64::MIN_POSITIVE, f64::max);
     let row = |(i, topic): (usize, &crate::compare::Topic)| {
-        let bar = |name, share: f64| (name, round(BAR * share / longest), percent(share));
+        let bar = |name, share, colour| ShareRow {
+            name,
+            share,
+            colour,
+        };
         let rank = synthetic.iter().filter(|s| **s > synthetic[i]).count() + 1;
+        let floor = share_of(&topic.shares, Role::FloorKept);
+        let bars = ShareRows {
+            rows: vec![
+                bar("real", topic.real, Colour::Real),
+                bar("synthetic", synthetic[i], Colour::Own),
+                bar("floor", floor, Colour::Floor),
+            ],
+            longest,
+        };
         TopicRow {
             words: topic.words.join(", "),
-            bars: vec![
-                bar("real", topic.real),
-                bar("synthetic", synthetic[i]),
-                bar("floor", share_of(&topic.shares, Role::FloorKept)),
-            ],
             ranks: format!("#{} real, #{rank} synthetic", i + 1),
+            svg: bars.svg(),
         }
     };
     let shown = kind.topics.iter().enumerate().take(TOPICS);
     shown.map(row).collect()
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1}%", 100.0 * share)
-}
-
 /// Distances to the closest record: the synthetic texts as bars, held-out real ones as the outline.
-fn distances(kind: &KindEvaluation, main: Role) -> Option<Histogram> {
+fn distances(kind: &KindEvaluation, main: Role) -> Option<String> {
     let of = |wanted| {
         let found = kind.distances.iter().find(|(role, _)| *role == wanted)?;
         let all: usize = found.1.iter().sum();
@@ -235,10 +232,14 @@ fn distances(kind: &KindEvaluation, main: Role) -> Option<Histogram> {
     let name = |i: usize| format!("{:.2} to {:.2}", width * i as f64, width * (i + 1) as f64);
     let ticks = (0..=synthetic.len()).step_by(4);
     let ticks = ticks.map(|i| (i as f64, format!("{:.1}", width * i as f64)));
-    Some(histogram(&synthetic, &held_out, name, ticks))
+    let words = Words {
+        title: DISTANCES,
+        axis: "Euclidean distance of embeddings",
+    };
+    Some(histogram(words, &synthetic, &held_out, name, ticks))
 }
 
-fn sizes(evaluation: &Evaluation, main: Role) -> Histogram {
+fn sizes(evaluation: &Evaluation, main: Role) -> String {
     let found = evaluation.sizes.shares.iter();
     let mut found = found.filter(|(role, _)| *role == main);
     let mut synthetic = found.next().map_or_else(Vec::new, |(_, s)| s.clone());
@@ -249,47 +250,52 @@ fn sizes(evaluation: &Evaluation, main: Role) -> Histogram {
     let every = longest.div_ceil(12).max(1);
     let ticks = (0..longest).step_by(every);
     let ticks = ticks.map(|i| (i as f64 + 0.5, i.to_string()));
-    histogram(&synthetic, &real, |i| format!("{i} photos"), ticks)
+    let words = Words {
+        title: SIZES,
+        axis: "photos",
+    };
+    let name = |i| format!("{i} photos");
+    histogram(words, &synthetic, &real, name, ticks)
 }
 
+/// What is said of a histogram.
+struct Words {
+    title: &'static str,
+    axis: &'static str,
+}
+
+/// Shares of two sets over the same bins: the synthetic ones as bars, the real ones as the outline.
 fn histogram(
-    bars: &[f64],
-    outline: &[f64],
+    words: Words,
+    synthetic: &[f64],
+    real: &[f64],
     name: impl Fn(usize) -> String,
     ticks: impl Iterator<Item = (f64, String)>,
-) -> Histogram {
-    let step = WIDTH / bars.len().max(1) as f64;
-    let highest = bars.iter().chain(outline).copied().fold(1e-9, f64::max);
-    let x = |i: f64| round(LEFT + step * i);
-    let y = |share: f64| round(BASE - (BASE - TOP) * share / highest);
-    let gap = (step * 0.16).min(6.0);
-    let drawn = bars.iter().zip(outline).enumerate().map(|(i, (&a, &b))| {
-        let title = format!("{}: {} synthetic, {} real", name(i), percent(a), percent(b));
-        let top = y(a);
-        (
-            round(x(i as f64) + gap / 2.0),
-            top,
-            round(step - gap),
-            round(BASE - top),
-            title,
-        )
-    });
-    let steps: Vec<String> = outline
-        .iter()
-        .enumerate()
-        .map(|(i, &share)| format!("V{}H{}", y(share), x(i as f64 + 1.0)))
+) -> String {
+    let shares = synthetic.iter().zip(real).enumerate();
+    let bins: Vec<Bin> = shares
+        .map(|(i, (&share, &other))| Bin {
+            height: share,
+            title: format!(
+                "{}: {} synthetic, {} real",
+                name(i),
+                number::percent(share),
+                number::percent(other)
+            ),
+        })
         .collect();
-    let label = drawn.clone().filter(|bar| bar.3 > 0.0);
-    let label: Vec<String> = label.map(|bar| bar.4).collect();
+    let filled = bins.iter().filter(|bin| bin.height > 0.0);
+    let titles: Vec<&str> = filled.map(|bin| bin.title.as_str()).collect();
     Histogram {
-        bars: drawn.collect(),
-        outline: format!("M{LEFT} {BASE}{}V{BASE}", steps.concat()),
-        ticks: ticks.map(|(i, words)| (x(i), words)).collect(),
-        label: label.join("; "),
+        label: format!("{}. {}", words.title, titles.join("; ")),
+        bins,
+        outline: Some(Outline {
+            heights: real.to_vec(),
+            colour: Colour::Real,
+            stroke: Stroke::Solid,
+        }),
+        ticks: ticks.collect(),
+        axis: words.axis.to_owned(),
     }
-}
-
-/// To one decimal, so that equal reports have equal bytes.
-fn round(value: f64) -> f64 {
-    (10.0 * value).round() / 10.0
+    .svg()
 }

@@ -2,20 +2,29 @@
 
 use std::path::Path;
 
+use albumen_chart::{Colour, Key, Stroke};
 use albumen_dp::Sensitive;
+use albumen_files::write_private;
+use albumen_report::shell::Page;
 use albumen_schema::TOOL;
 use albumen_synth::export::words;
+use minijinja::context;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 use serde_json::json;
 
-use super::curves::{self, Curve};
-use super::{page, write_private};
+use super::curves::{self, Plot};
+use super::page;
 use crate::compare::{Evaluation, Kind, Measure, Measured, Role, STAMP};
 use crate::error::Result;
 
-const TEMPLATE: &str = include_str!("sweep.html.j2");
+const PAGE: Page = Page {
+    name: "sweep.internal.html",
+    template: include_str!("sweep.html.j2"),
+    style: page::STYLE,
+    script: "",
+    pictures: "'none'",
+};
 
 /// The measures that are drawn; all of them are in the table's file.
 const DRAWN: [Measure; 9] = [
@@ -121,7 +130,10 @@ pub fn write_sweep(
         .collect();
     let record = json!({"stamp": STAMP, "sweep": sweep, "measures": rows(sweep, &opened)});
     write_private(table, &serde_json::to_vec_pretty(&record)?)?;
-    write_private(page, render_sweep(sweep, &opened)?.as_bytes())
+    Ok(write_private(
+        page,
+        render_sweep(sweep, &opened)?.as_bytes(),
+    )?)
 }
 
 fn rows(sweep: &Sweep, evaluations: &[&Evaluation]) -> Vec<Row> {
@@ -151,7 +163,7 @@ fn rows(sweep: &Sweep, evaluations: &[&Evaluation]) -> Vec<Row> {
 #[derive(Serialize)]
 struct Section {
     id: &'static str,
-    plots: Vec<Curve>,
+    plots: Vec<Plot>,
 }
 
 /// The page as HTML.
@@ -186,28 +198,25 @@ pub fn render_sweep(sweep: &Sweep, evaluations: &[&Evaluation]) -> Result<String
             }
         })
         .collect();
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    Ok(environment.render_named_str(
-        "sweep.internal.html",
-        TEMPLATE,
-        context! {
-            stamp => STAMP,
-            title => &sweep.title,
-            unit => &sweep.unit,
-            embedder => &sweep.embedder,
-            declared_units => words::count(sweep.declared_units),
-            style => Value::from_safe_string(page::STYLE.to_owned()),
-            script => Value::from_safe_string(page::SCRIPT.to_owned()),
-            script_hash => Value::from_safe_string(page::script_hash()),
-            points => points,
-            choice => sweep.choice.map(|c| context! {
-                runs => c.runs,
-                epsilon => words::epsilon(c.epsilon),
-                delta => format!("{:e}", c.delta),
-            }),
-            sections => Value::from(Serde([section(Kind::Summaries), section(Kind::Captions)])),
-            tool => TOOL,
+    Ok(PAGE.render(context! {
+        stamp => STAMP,
+        title => &sweep.title,
+        unit => &sweep.unit,
+        embedder => &sweep.embedder,
+        declared_units => words::count(sweep.declared_units),
+        points => points,
+        choice => sweep.choice.map(|c| context! {
+            runs => c.runs,
+            epsilon => words::epsilon(c.epsilon),
+            delta => format!("{:e}", c.delta),
+        }),
+        sections => Value::from(Serde([section(Kind::Summaries), section(Kind::Captions)])),
+        keys => context! {
+            kept => Key::UprightDot(Colour::Own).svg(),
+            sampled => Key::Line(Colour::OwnSoft, Stroke::Thin).svg(),
+            ceiling => Key::Line(Colour::Real, Stroke::Solid).svg(),
+            floor => Key::Line(Colour::Floor, Stroke::Faint).svg(),
         },
-    )?)
+        tool => TOOL,
+    })?)
 }

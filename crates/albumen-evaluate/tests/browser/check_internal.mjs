@@ -32,7 +32,7 @@ for (const [name, width, height] of [["desktop", 1280, 1000], ["phone", 390, 844
     assert.ok((await page.title()).startsWith(STAMP));
     assert.equal(await page.locator(".kind").count(), 2);
     for (const kind of await page.locator(".kind").all()) {
-      assert.equal(await kind.locator(".plot svg").count(), 15, "plots of a kind");
+      assert.equal(await kind.locator(".plot > svg").count(), 15, "plots of a kind");
       assert.ok((await kind.locator(".topics li").count()) >= 2);
     }
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -1,6 +1,7 @@
 //! The numbers behind the report's bars.
 
 use albumen_accounting::{Event, account};
+use albumen_chart::{Colour, ShareBar};
 use albumen_schema::PrivacyStatement;
 use albumen_synth::export::words;
 use serde::Serialize;
@@ -8,14 +9,12 @@ use serde::Serialize;
 use super::ReportData;
 use crate::error::Result;
 
-/// One bar: what it stands for, its value in words, its length in per cent of the longest.
+/// One bar: what it stands for, its value in words, and the drawing.
 #[derive(Debug, Serialize)]
 pub(super) struct Bar {
     label: String,
     value: String,
-    percent: f64,
-    /// CSS class of the bar.
-    kind: &'static str,
+    svg: String,
 }
 
 /// Epsilon of each stage alone, of all together, and what the configuration allows.
@@ -33,36 +32,39 @@ pub(super) fn budget(data: &ReportData<'_>, statement: &PrivacyStatement) -> Res
     let mut parts = Vec::new();
     for (stage, events) in stages {
         let alone = account(&events, statement.delta)?.epsilon;
-        parts.push((format!("{stage}, on its own"), alone, "part"));
+        parts.push((format!("{stage}, on its own"), alone, Colour::OwnSoft));
     }
     if let Some(tuning) = &statement.tuning {
         let one = tuning.epsilon_one_run;
-        parts.push(("This run, all stages together".to_owned(), one, "part"));
+        parts.push((
+            "This run, all stages together".to_owned(),
+            one,
+            Colour::OwnSoft,
+        ));
     }
     let whole = if statement.tuning.is_some() {
         "Everything, the choice among runs included"
     } else {
         "Everything released"
     };
-    parts.push((whole.to_owned(), statement.epsilon, "total"));
+    parts.push((whole.to_owned(), statement.epsilon, Colour::Own));
     parts.push((
         "Allowed by the configuration".to_owned(),
         data.epsilon_allowed,
-        "allowed",
+        Colour::Soft,
     ));
     let longest = parts.iter().map(|(_, value, _)| *value).fold(0.0, f64::max);
     Ok(parts
         .into_iter()
-        .map(|(label, value, kind)| Bar {
+        .map(|(label, value, colour)| Bar {
             label,
             value: words::epsilon(value),
-            percent: percent(value, longest),
-            kind,
+            svg: ShareBar::of(percent(value, longest), colour).svg(),
         })
         .collect())
 }
 
-/// Per cent of the longest bar, with two decimals so that equal reports have equal bytes.
+/// Per cent of the longest bar, to two decimals.
 pub(super) fn percent(value: f64, longest: f64) -> f64 {
     if longest > 0.0 {
         (10_000.0 * value / longest).round() / 100.0

@@ -1,5 +1,6 @@
 //! Curation in the report: which filter dropped how many albums, from what the stage wrote down.
 
+use albumen_chart::{Colour, Part, ShareBar, number};
 use albumen_schema::Reason;
 use albumen_synth::curate::{CurationSummary, TopicRow};
 use albumen_synth::export::words;
@@ -25,11 +26,8 @@ pub(super) struct Funnel {
 struct Step {
     label: &'static str,
     value: String,
-    /// Lengths in per cent of all sampled albums.
-    left: f64,
-    fell: f64,
-    /// CSS class of the part that is left.
-    kind: &'static str,
+    /// The drawing; its length stands for all sampled albums.
+    svg: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,23 +46,17 @@ pub(super) fn funnel(summary: &CurationSummary) -> Funnel {
     let mut steps = vec![Step {
         label: "sampled",
         value: count(summary.sampled),
-        left: share(summary.sampled),
-        fell: 0.0,
-        kind: "part",
+        svg: bar(share(summary.sampled), 0.0, Colour::OwnSoft),
     }];
     steps.extend(summary.funnel.iter().filter(|s| s.fell > 0).map(|s| Step {
         label: s.reason.title(),
         value: value(s.fell),
-        left: share(s.left),
-        fell: share(s.fell),
-        kind: "part",
+        svg: bar(share(s.left), share(s.fell), Colour::OwnSoft),
     }));
     steps.push(Step {
         label: Reason::Passed.title(),
         value: value(summary.kept),
-        left: share(summary.kept),
-        fell: 0.0,
-        kind: "total",
+        svg: bar(share(summary.kept), 0.0, Colour::Own),
     });
     let idle = summary.funnel.iter().filter(|s| s.fell == 0);
     Funnel {
@@ -85,9 +77,18 @@ pub(super) fn funnel(summary: &CurationSummary) -> Funnel {
     }
 }
 
+/// What is left, in its colour, and behind it what fell here.
+fn bar(left: f64, fell: f64, colour: Colour) -> String {
+    let part = |from, to, colour| Part { from, to, colour };
+    let fallen = part(left, left + fell, Colour::Fell);
+    let mut parts = vec![fallen, part(0.0, left, colour)];
+    parts.retain(|part| part.from < part.to);
+    let whisker = None;
+    ShareBar { parts, whisker }.svg()
+}
+
 fn topics(summary: &CurationSummary) -> Topics {
-    let released =
-        |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{:.1}%", 100.0 * s));
+    let released = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), number::percent);
     let row = |topic: &TopicRow| {
         let [passed, kept] = [topic.passed, topic.kept].map(|n| words::count(n as u64));
         [topic.name.clone(), released(topic.released), passed, kept]

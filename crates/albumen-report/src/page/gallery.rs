@@ -8,11 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
+use minijinja::Value;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::AlbumTopics;
 use crate::error::{ReportError, Result};
+use crate::shell::json_for_script;
 
 /// Kept albums shown with pictures, and dropped albums shown for each reason: bounds the page.
 const MOST_KEPT: usize = 1000;
@@ -24,7 +26,7 @@ const QUALITY: u8 = 72;
 /// What the template needs of the gallery.
 pub(super) struct Gallery {
     /// `{"albums": [...]}`, safe inside a script element.
-    pub(super) json: String,
+    pub(super) json: Value,
     /// Reasons that occur: name, title, number of albums shown.
     pub(super) reasons: Vec<(&'static str, &'static str, usize)>,
     /// Albums left out, if any.
@@ -79,7 +81,7 @@ pub(super) fn collect(
         .map(|c| card(c, images, topics, widths))
         .collect::<Result<Vec<_>>>()?;
     Ok(Gallery {
-        json: for_script(&serde_json::to_string(&cards)?),
+        json: json_for_script(&serde_json::to_string(&cards)?),
         reasons: reasons.collect(),
         left_out: Some(curated.len() - shown.len()).filter(|n| *n > 0),
     })
@@ -140,13 +142,4 @@ fn thumbnail(path: &Path, width: u32) -> Result<String> {
         .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))
         .map_err(refused)?;
     Ok(STANDARD.encode(bytes))
-}
-
-/// JSON in which nothing can end the script element that holds it.
-fn for_script(json: &str) -> String {
-    json.replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
 }

@@ -1,8 +1,7 @@
 //! `report.html`: one self-contained page about a run, for anyone.
 //!
 //! It is made from synthetic albums, the ledger and public settings, so it may be shared like the
-//! release. It loads nothing from the network: style, script and thumbnails lie inside, and its
-//! content security policy allows that one script only, by its hash.
+//! release. It loads nothing from the network: style, script and thumbnails lie inside.
 
 mod charts;
 mod funnel;
@@ -13,25 +12,29 @@ mod topics;
 use std::path::Path;
 
 use albumen_accounting::History;
+use albumen_chart::{Colour, Key};
+use albumen_files::write_whole;
 use albumen_schema::{
     Curated, Departure, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL,
 };
 use albumen_synth::curate::CurationSummary;
 use albumen_synth::export::{of_ledger, words};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use minijinja::context;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, context};
-use sha2::{Digest, Sha256};
 
-use crate::error::{ReportError, Result, io_error};
+use crate::error::{ReportError, Result};
+use crate::shell::Page;
 use crate::synthetic::SyntheticMetrics;
 
 pub use topics::{AlbumTopic, AlbumTopics, MOST_CLUSTERED, MOST_TOPICS};
 
-const TEMPLATE: &str = include_str!("report.html.j2");
-const STYLE: &str = include_str!("../shell/style.css");
-const SCRIPT: &str = include_str!("script.js");
+const PAGE: Page = Page {
+    name: "report.html",
+    template: include_str!("report.html.j2"),
+    style: include_str!("style.css"),
+    script: include_str!("script.js"),
+    pictures: "data:",
+};
 
 /// What a report is made from; all of it may be shared.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +70,11 @@ pub struct ReportData<'a> {
 /// Writes the report to `out`, whole or not at all.
 ///
 /// # Errors
-/// [`crate::ReportError`]: a ledger without events, a missing or damaged picture, numbers of curation that
+/// [`ReportError`]: a ledger without events, a missing or damaged picture, numbers of curation that
 /// are not those of the albums, a full disk.
 pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
     let html = render_report(data)?;
-    let mut part = out.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    std::fs::write(part, html).map_err(io_error("write", part))?;
-    std::fs::rename(part, out).map_err(io_error("rename", part))
+    Ok(write_whole(out, html.as_bytes())?)
 }
 
 /// The report as HTML.
@@ -94,42 +93,38 @@ pub fn render_report(data: &ReportData<'_>) -> Result<String> {
     }
     let gallery = gallery::collect(data.curated, data.images, data.topics)?;
     let photos: usize = kept.clone().map(|c| c.album.captions.len()).sum();
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
-    Ok(environment.render_named_str(
-        "report.html",
-        TEMPLATE,
-        context! {
-            title => data.title,
-            source => data.source.trim(),
-            script_hash => Value::from_safe_string(hash),
-            style => Value::from_safe_string(STYLE.to_owned()),
-            script => Value::from_safe_string(SCRIPT.to_owned()),
-            albums => words::count(kept.count() as u64),
-            sampled => words::count(data.curated.len() as u64),
-            photos => words::count(photos as u64),
-            statement => figures(&statement),
-            guarantee => words::guarantee(&statement),
-            not_covered => words::not_covered(&statement),
-            tuning => Value::from(Serde(words::tuning(&statement))),
-            public_training => data.public_training.map(|p| p.source.trim()),
-            insecure_seed => statement.insecure_seed,
-            events => Value::from(Serde(&statement.events)),
-            statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
-            budget => Value::from(Serde(charts::budget(data, &statement)?)),
-            funnel => Value::from(Serde(funnel::funnel(data.curation))),
-            topics => Value::from(Serde(data.topics.map(AlbumTopics::rows))),
-            topic_albums => data.topics.map(|t| words::count(t.albums as u64)),
-            topic_seed => data.topics.map(|t| t.seed),
-            measures => Value::from(Serde(data.metrics.map(plots::measures))),
-            reasons => Value::from(Serde(gallery.reasons)),
-            left_out => gallery.left_out.map(|n| words::count(n as u64)),
-            gallery => Value::from_safe_string(gallery.json),
-            illustrations => data.illustrations,
-            tool => TOOL,
+    Ok(PAGE.render(context! {
+        title => data.title,
+        source => data.source.trim(),
+        albums => words::count(kept.count() as u64),
+        sampled => words::count(data.curated.len() as u64),
+        photos => words::count(photos as u64),
+        statement => figures(&statement),
+        guarantee => words::guarantee(&statement),
+        not_covered => words::not_covered(&statement),
+        tuning => Value::from(Serde(words::tuning(&statement))),
+        public_training => data.public_training.map(|p| p.source.trim()),
+        insecure_seed => statement.insecure_seed,
+        events => Value::from(Serde(&statement.events)),
+        statistics => Value::from(Serde(words::statistics(data.statistics, statement.unit))),
+        budget => Value::from(Serde(charts::budget(data, &statement)?)),
+        funnel => Value::from(Serde(funnel::funnel(data.curation))),
+        topics => Value::from(Serde(data.topics.map(AlbumTopics::rows))),
+        topic_albums => data.topics.map(|t| words::count(t.albums as u64)),
+        topic_seed => data.topics.map(|t| t.seed),
+        measures => Value::from(Serde(data.metrics.map(plots::measures))),
+        reasons => Value::from(Serde(gallery.reasons)),
+        left_out => gallery.left_out.map(|n| words::count(n as u64)),
+        gallery => gallery.json,
+        illustrations => data.illustrations,
+        keys => context! {
+            albums => Key::Bar(Colour::Own).svg(),
+            dealt => Key::Outline(Colour::Ink).svg(),
+            left => Key::Bar(Colour::OwnSoft).svg(),
+            fell => Key::Bar(Colour::Fell).svg(),
         },
-    )?)
+        tool => TOOL,
+    })?)
 }
 
 fn figures(statement: &PrivacyStatement) -> Value {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use albumen_chart::{Colour, ShareBar, number};
 use albumen_schema::{Curated, SyntheticAlbum};
 use albumen_synth::curate::SentenceEmbedding;
 use albumen_synth::export::words;
@@ -129,30 +130,33 @@ impl AlbumTopics {
     pub(super) fn rows(&self) -> Vec<Row> {
         let end = |topic: &AlbumTopic| topic.share.map_or(0.0, |share| share.high);
         let longest = self.topics.iter().map(end).fold(0.0, f64::max);
-        let in_words = |share: f64| format!("{:.1}%", 100.0 * share);
         let row = |topic: &AlbumTopic| {
             let share = topic.share?;
             let albums = words::count(topic.albums as u64);
+            let bar = ShareBar {
+                whisker: Some((percent(share.low, longest), percent(share.high, longest))),
+                ..ShareBar::of(percent(share.value, longest), Colour::Own)
+            };
             Some(Row {
                 label: topic.name.clone(),
-                value: format!("{albums} ({})", in_words(share.value)),
-                interval: format!("{} to {}", in_words(share.low), in_words(share.high)),
-                percent: percent(share.value, longest),
-                low: percent(share.low, longest),
-                high: percent(share.high, longest),
+                value: format!("{albums} ({})", number::percent(share.value)),
+                interval: format!(
+                    "{} to {}",
+                    number::percent(share.low),
+                    number::percent(share.high)
+                ),
+                svg: bar.svg(),
             })
         };
         self.topics.iter().filter_map(row).collect()
     }
 }
 
-/// One bar of the plot; lengths in per cent of the drawing.
+/// One bar of the plot.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     label: String,
     value: String,
     interval: String,
-    percent: f64,
-    low: f64,
-    high: f64,
+    svg: String,
 }

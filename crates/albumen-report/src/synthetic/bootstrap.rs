@@ -1,5 +1,6 @@
 //! Bootstrap intervals.
 
+use albumen_chart::Span;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -16,6 +17,12 @@ pub struct Estimate {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+}
+
+impl From<Estimate> for Span {
+    fn from(Estimate { value, low, high }: Estimate) -> Self {
+        Self { low, value, high }
+    }
 }
 
 /// The mean of `values` with the percentile bootstrap's 95% interval (Efron & Tibshirani 1993, chapter

@@ -47,7 +47,7 @@ for (const [name, width, height] of [["desktop", 1280, 1000], ["phone", 390, 844
   for (const scheme of ["light", "dark"]) {
     const { page, troubles, ready_ms } = await open(width, height, scheme);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.equal(await page.locator(".plot svg").count(), 5, "the plots of the measures");
+    assert.equal(await page.locator(".plot > svg").count(), 5, "the plots of the measures");
     assert.ok((await page.locator(".topics .bars a").count()) >= 2, "the plot of the topics");
     assert.ok(overflow <= 0, `the page is ${overflow} px too wide at ${width}`);
     // No label of a bar runs into its number, and none leaves its row.
