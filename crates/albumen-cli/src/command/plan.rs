@@ -1,6 +1,5 @@
 //! `albumen plan`: the budget before a byte of data is read.
 
-mod chart;
 mod plot;
 mod text;
 
