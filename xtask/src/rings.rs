@@ -162,7 +162,12 @@ pub(crate) const CRATES: &[Row] = &[
         "albumen-train",
         Ring::Private,
         "units' texts, plan and language model to a released adapter and its event",
-    ),
+    )
+    .never(&[
+        Never::Package("albumen-corpus"),
+        Never::Family(&HTTP),
+        Never::Family(&PICTURES),
+    ]),
     row(
         "albumen-evaluate",
         Ring::Private,

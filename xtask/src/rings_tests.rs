@@ -86,7 +86,7 @@ fn a_core_crates_packages_are_counted() {
     lines.push("*2|one-more");
     refused("albumen-accounting", &lines, "61 third-party packages");
     // Only the core is counted.
-    kept("albumen-train", &lines);
+    kept("albumen-synth", &lines);
 }
 
 #[test]
@@ -170,6 +170,26 @@ fn private_crates_reach_no_front() {
         &["1|albumen-cli"],
         "reaches albumen-cli (front)",
     );
+}
+
+#[test]
+fn the_trainer_opens_no_photo_and_no_connection() {
+    kept(
+        "albumen-train",
+        &[
+            "1|albumen-dp",
+            "1|albumen-schema",
+            "1|albumen-lm",
+            "*2|tokenizers",
+        ],
+    );
+    refused(
+        "albumen-train",
+        &["1|albumen-corpus"],
+        "which its row forbids",
+    );
+    refused("albumen-train", &["*1|image"], "an image decoder");
+    refused("albumen-train", &["*1|ureq"], "an HTTP client");
 }
 
 #[test]
