@@ -119,7 +119,7 @@ fn build(vocab: &Path, merges: &Path) -> tokenizers::Result<Tokenizer> {
         NFC.into(),
         Replace::new(ReplacePattern::Regex(r"\s+".into()), " ")?.into(),
         Lowercase.into(),
-    ])));
+    ])))?;
     let split = Split::new(
         SplitPattern::Regex(WORDS.into()),
         SplitDelimiterBehavior::Removed,
@@ -130,8 +130,8 @@ fn build(vocab: &Path, merges: &Path) -> tokenizers::Result<Tokenizer> {
         ByteLevel::new(false, true, true).into(),
     ])));
     tokenizer.add_special_tokens(
-        &[START, END].map(|token| tokenizers::AddedToken::from(token, true).normalized(false)),
-    );
+        [START, END].map(|token| tokenizers::AddedToken::from(token, true).normalized(false)),
+    )?;
     Ok(tokenizer)
 }
 

@@ -63,16 +63,11 @@ pub(super) fn build(metadata: &Metadata<'_>) -> Result<Parts, String> {
             .filter(move |(_, found)| *found == Some(wanted));
         chosen.map(|(token, _)| (*token).to_owned())
     };
-    inner.add_special_tokens(
-        &of_type(CONTROL)
-            .map(|t| AddedToken::from(t, true))
-            .collect::<Vec<_>>(),
-    );
-    inner.add_tokens(
-        &of_type(USER_DEFINED)
-            .map(|t| AddedToken::from(t, false).normalized(false))
-            .collect::<Vec<_>>(),
-    );
+    let special = of_type(CONTROL).map(|t| AddedToken::from(t, true));
+    let words = of_type(USER_DEFINED).map(|t| AddedToken::from(t, false).normalized(false));
+    (inner.add_special_tokens(special))
+        .and_then(|_| inner.add_tokens(words))
+        .map_err(|e| format!("its added tokens: {e}"))?;
 
     let id = |key: &str| {
         let id = metadata.count(key).and_then(|id| u32::try_from(id).ok());
