@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use walkdir::WalkDir;
 
 use crate::graph::{self, Graph, Member};
-use crate::rings::{self, CRATES};
+use crate::rings::CRATES;
+use crate::rules;
 
 /// Longest file, in lines; tests may be longer.
 const MAX_LINES: usize = 420;
@@ -16,10 +17,10 @@ const MAX_LINES: usize = 420;
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     let members = graph::members(root)?;
     let names: Vec<String> = members.iter().map(|m| m.name.clone()).collect();
-    let mut broken = rings::unmatched(CRATES, &names);
+    let mut broken = rules::unmatched(CRATES, &names);
     for row in CRATES.iter().filter(|r| names.iter().any(|n| n == r.name)) {
         let graph = Graph::of(root, row.name)?;
-        broken.extend(rings::broken(CRATES, row, &graph));
+        broken.extend(rules::broken(CRATES, row, &graph));
     }
     broken.extend(without_lints(&members)?);
     broken.extend(long_files(root)?);

@@ -10,6 +10,7 @@ mod layers;
 #[cfg(feature = "references")]
 mod references;
 mod rings;
+mod rules;
 
 use std::path::{Path, PathBuf};
 

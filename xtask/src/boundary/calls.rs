@@ -261,6 +261,11 @@ fn type_name(ty: &syn::Type) -> String {
     }
 }
 
+/// Types begin with a capital: the compiler's lints see to it.
+fn is_module(name: &Ident) -> bool {
+    name.unraw().to_string().starts_with(char::is_lowercase)
+}
+
 /// Pieces of code that only open a scope for their attributes.
 macro_rules! scopes {
     ($($visit:ident: $node:ty),* $(,)?) => {
@@ -378,14 +383,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     /// `Sensitive::expose`, called or handed on; in a macro's input a bare name may become a method.
     fn visit_expr_path(&mut self, node: &'ast syn::ExprPath) {
         visit::visit_expr_path(self, node);
-        let of_a_type = node.qself.is_some() || node.path.segments.len() > 1;
-        if let Some(last) = node
-            .path
-            .segments
-            .last()
-            .filter(|_| of_a_type || self.macros > 0)
-        {
-            self.record(&last.ident);
+        let mut names = node.path.segments.iter().rev().map(|s| &s.ident);
+        let (last, before) = (names.next(), names.next());
+        let method = match before {
+            Some(owner) => !is_module(owner),
+            None => node.qself.is_some() || self.macros > 0,
+        };
+        if let Some(last) = last.filter(|_| method) {
+            self.record(last);
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rings::CRATES;
 
 /// A crate's packages as `cargo tree` shows them: `depth|name`, a star for third parties.
 fn graph(lines: &[&str]) -> Graph {
