@@ -5,10 +5,13 @@
 //! touches privacy is done by [`albumen_dp`]; everything that touches the model by [`albumen_lm`].
 
 mod error;
+pub mod escrow;
 mod evaluate;
 mod public;
 mod sequences;
 mod settings;
+#[cfg(test)]
+mod tiny;
 mod training;
 
 pub use error::TrainError;

@@ -160,3 +160,6 @@ pub(crate) fn album_sequence(
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,3 +240,6 @@ pub(crate) fn prepare(
         .collect();
     Ok(Units { sequences, states })
 }
+
+#[cfg(test)]
+mod tests;
