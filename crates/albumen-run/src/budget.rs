@@ -3,25 +3,26 @@
 mod forecast;
 mod releases;
 
-use albumen_accounting::{Event, Guarantee, Ledger, Part, account_tuned, calibrate};
+use albumen_accounting::{Event, Guarantee, Part, account_tuned, calibrate};
 use albumen_dp::Plan;
 use albumen_schema::Config;
 use albumen_schema::config::{Layout, ModelTraining, TuningRuns};
 use albumen_train::clipping;
-use anyhow::{Context, bail, ensure};
+use albumen_train::escrow::{Allowance, Planned};
+use anyhow::{Context, ensure};
 
 use crate::failure::{Failure, Outcome};
 use crate::stages::Stage;
 
 pub use forecast::{Forecast, Model, SignalToNoise, Sweep};
-pub(crate) use releases::{NamedEvent, mechanism};
+pub(crate) use releases::mechanism;
 
 /// The models' plans, the one-shot releases, and the guarantee that they give together.
 pub struct Budget {
     /// Each private training, in order.
     pub models: Vec<(Stage, Plan)>,
     /// What is released beside the models, charged as it is; the models share what it leaves.
-    pub releases: Vec<NamedEvent>,
+    pub releases: Vec<Planned>,
     /// The whole, the charge for tuning included.
     pub total: Guarantee,
     /// The runs that the release is chosen from.
@@ -107,41 +108,16 @@ impl Budget {
             .collect()
     }
 
-    /// Fails where a release of this stage would spend more than was asked for, with what the ledger
-    /// already holds and what the run still has to release counted in.
-    pub fn check_remaining(&self, ledger: &Ledger, stage: &str) -> anyhow::Result<()> {
-        // The header's declaration and the configuration's are the same: `open_ledger` compares them.
-        let tuning = ledger.history().header().tuning_runs;
-        let mut events: Vec<Event> = ledger.events();
-        let spent = ledger.history().guarantee()?.epsilon;
-        let paid = |name: &str| ledger.history().entries().iter().any(|e| e.stage == name);
-        for planned in self.planned() {
-            if planned.stage == stage || !paid(&planned.stage) {
-                events.push(planned.event);
-            }
+    /// What the run may spend, and on what.
+    pub(crate) fn allowance(&self) -> Allowance {
+        let trainings = self.models.iter().map(|(stage, plan)| Planned {
+            stage: stage.name().to_owned(),
+            event: plan.event(),
+        });
+        Allowance {
+            epsilon: self.asked_epsilon,
+            planned: self.releases.iter().cloned().chain(trainings).collect(),
         }
-        let then = account_tuned(&events, self.delta, tuning.as_ref())?.epsilon;
-        if then <= self.asked_epsilon {
-            return Ok(());
-        }
-        bail!(
-            "{stage} would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {:.3}\n  \
-             hint: a release is paid for once and for all; to train again on these albums use \
-             another --out, and count both runs",
-            self.asked_epsilon
-        )
-    }
-
-    /// Everything that a run releases, in order.
-    fn planned(&self) -> Vec<NamedEvent> {
-        let mut planned = self.releases.clone();
-        for (stage, plan) in &self.models {
-            planned.push(NamedEvent {
-                stage: stage.name().to_owned(),
-                event: plan.event(),
-            });
-        }
-        planned
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use albumen_schema::config::Layout;
 use albumen_schema::{Config, StageManifest, TOOL};
+use albumen_train::escrow::{self, Waiting};
 use anyhow::Context;
 
 use crate::budget::Budget;
@@ -61,6 +62,8 @@ pub struct Work {
     pub(crate) manifest: StageManifest,
     pub(crate) progress: Progress,
     part: Option<Part>,
+    /// What the stage has released, until its directory is whole.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Work {
@@ -164,10 +167,13 @@ impl Runner {
             manifest,
             progress,
             part,
+            waiting: Vec::new(),
         };
         let words = (row.run)(self, &mut work)?;
-        self.keep(&mut work)?;
+        let waiting = std::mem::take(&mut work.waiting);
+        escrow::keep(waiting, || self.keep(&mut work))?;
         if stage.ring() == Ring::Boundary {
+            // The checkpoint goes last: without the released model it is still worth its steps.
             self.empty_escrow(stage)?;
         }
         self.forget_journal(stage)?;

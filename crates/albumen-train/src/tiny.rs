@@ -94,9 +94,11 @@ impl Tiny {
 
     /// Tokens as text, the end of text as [`END`].
     pub(crate) fn text(&self, tokens: &[u32]) -> String {
-        let one = |&token: &u32| match token == self.tokenizer.eos_id() {
-            true => END.to_string(),
-            false => self.tokenizer.decode(&[token]).unwrap(),
+        let one = |&token: &u32| {
+            if token == self.tokenizer.eos_id() {
+                return END.to_string();
+            }
+            self.tokenizer.decode(&[token]).unwrap()
         };
         tokens.iter().map(one).collect()
     }

@@ -1,22 +1,13 @@
 //! The one-shot releases of a configuration: fixed charges, known before any data is read.
 
-use albumen_accounting::Event;
 use albumen_dp::{DpError, OneShot};
 use albumen_schema::Config;
 use albumen_schema::Unit;
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
-
-/// A one-shot release: the stage that the ledger will name, and what it charges.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamedEvent {
-    /// The stage's name in ledger, plan and release.
-    pub stage: String,
-    /// What the ledger will hold for it.
-    pub event: Event,
-}
+use albumen_train::escrow::Planned;
 
 /// The one-shot releases that `config` asks for, in the order in which they run.
-pub(super) fn configured(config: &Config) -> Result<Vec<NamedEvent>, DpError> {
+pub(super) fn configured(config: &Config) -> Result<Vec<Planned>, DpError> {
     let wanted = config.release.wanted().into_iter();
     wanted
         .map(|(stage, epsilon)| {
@@ -25,7 +16,7 @@ pub(super) fn configured(config: &Config) -> Result<Vec<NamedEvent>, DpError> {
                 TOPIC_HISTOGRAM => config.topics.clusters,
                 _ => 1,
             };
-            Ok(NamedEvent {
+            Ok(Planned {
                 stage: stage.to_owned(),
                 event: mechanism(config, epsilon).counts_event(counts)?,
             })

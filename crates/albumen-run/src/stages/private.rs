@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
-use albumen_dp::{Randomness, Sensitive, decode_f32, encode_f32, recover};
+use albumen_dp::{Randomness, Released, Sensitive, encode_f32};
 use albumen_lm::{AnyPrefix, Budget as MicroBatch, LoraLayout};
 use albumen_schema::statistic::STATISTICS;
 use albumen_schema::{Config, StageManifest};
+use albumen_train::escrow::{PARAMETERS, release_once};
 use albumen_train::{
     Checkpoints, Engine, Lengths, Model, StepMetrics, StepProgress, check_released, lora_config,
     optimizer,
@@ -44,21 +45,15 @@ impl Runner {
         let escrow = self.escrow(model.name());
         let initial = self.initial(model, &layout)?;
 
-        let params = if let Some(bytes) = recover(&ledger, stage.name(), &escrow)? {
-            self.note(&format!(
-                "{}: found the model this run had finished",
-                stage.name()
-            ));
-            decode_f32(&bytes).context("the model in escrow is cut short")?
-        } else {
-            self.budget.check_remaining(&ledger, stage.name())?;
+        let allowance = self.budget.allowance();
+        let make = |ledger: &Ledger| -> anyhow::Result<Released<Vec<f32>>> {
             let progress = &work.progress;
             let units = self.units()?;
             let preamble = self.preamble(model, &language)?;
             let engine = engine(&self.config, &language, preamble.as_ref(), &layout);
             let checkpoint = self.checkpoint(model);
             let device = &self.config.compute.device;
-            let context = checkpoint_context(&work.manifest, &ledger, device)?;
+            let context = checkpoint_context(&work.manifest, ledger, device)?;
             let started = Instant::now();
             let mut metrics = (self.show_private_metrics)
                 .then(|| {
@@ -100,17 +95,25 @@ impl Runner {
                 (observe.as_mut()).map(|o| o as &mut dyn FnMut(Sensitive<StepMetrics>)),
             )?;
             unwritten?;
-            let params = released.commit(&mut ledger, stage.name(), &escrow, encode_f32)?;
-            params
+            Ok(released)
         };
-        check_released(model, &initial, &params)?;
-        // The ledger's own record: after a resume it need not be this configuration's plan.
-        let entries = ledger.history().entries();
-        let paid = entries.iter().rev().find(|e| e.stage == stage.name());
-        let event = &paid
-            .context("the ledger does not hold what was released")?
-            .event;
-        self.write_adapter(work.path()?, &layout, &params, event)?;
+        let paid = release_once(
+            &mut ledger,
+            stage.name(),
+            &escrow,
+            &allowance,
+            &PARAMETERS,
+            make,
+        )?;
+        if paid.was_found() {
+            self.note(&format!(
+                "{}: found the model this run had finished",
+                stage.name()
+            ));
+        }
+        check_released(model, &initial, paid.value())?;
+        self.write_adapter(work.path()?, &layout, paid.value(), paid.event())?;
+        work.waiting.push(paid.into_waiting());
         Ok(format!("{} steps", plan.steps))
     }
 

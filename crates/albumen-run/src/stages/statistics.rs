@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use albumen_corpus::{group_units, load_texts};
-use albumen_dp::{Released, Sensitive, recover};
+use albumen_dp::{Released, Sensitive};
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{NoisyCounts, UnitTexts};
+use albumen_train::escrow::{COUNTS, release_once};
 use rayon::prelude::*;
 
 use super::Stage;
@@ -20,18 +21,20 @@ impl Runner {
     pub(super) fn statistics(&mut self, work: &mut Work) -> anyhow::Result<String> {
         let mut ledger = self.open_ledger()?;
         for (stage, epsilon) in self.config.release.wanted() {
-            let escrow = self.escrow(stage);
-            let bytes = if let Some(bytes) = recover(&ledger, stage, &escrow)? {
+            let paid = release_once(
+                &mut ledger,
+                stage,
+                &self.escrow(stage),
+                &self.budget.allowance(),
+                &COUNTS,
+                |_| self.measure(stage, epsilon),
+            )?;
+            if paid.was_found() {
                 work.progress
                     .note(&format!("{stage}: found what this run had released"));
-                bytes
-            } else {
-                self.budget.check_remaining(&ledger, stage)?;
-                let released = self.measure(stage, epsilon)?;
-                let counts = released.commit(&mut ledger, stage, &escrow, NoisyCounts::to_bytes)?;
-                counts.to_bytes()
-            };
-            write_whole(&work.path()?.join(format!("{stage}.json")), &bytes)?;
+            }
+            write_whole(&work.path()?.join(format!("{stage}.json")), paid.bytes())?;
+            work.waiting.push(paid.into_waiting());
         }
         Ok(String::new())
     }
