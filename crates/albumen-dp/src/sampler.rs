@@ -40,11 +40,16 @@ impl PoissonSampler {
         if self.always {
             return true;
         }
-        let high = (self.threshold >> 64) as u64;
         let word = self.generator.next_u64();
-        // The low words matter once in 2^64 draws.
-        word < high || (word == high && self.generator.next_u64() < self.threshold as u64)
+        enters(self.threshold, word, || self.generator.next_u64())
     }
+}
+
+/// Whether the 128-bit number of `high` and the words that `low` gives is below the threshold; the low
+/// word matters, and is drawn, once in 2^64 times.
+fn enters(threshold: u128, high: u64, low: impl FnOnce() -> u64) -> bool {
+    let border = (threshold >> 64) as u64;
+    high < border || (high == border && low() < threshold as u64)
 }
 
 /// `rate * 2^128`, exact for every `f64` from 2^-75 up to below 1.
@@ -66,6 +71,17 @@ mod tests {
         let rate = 0.1_f64;
         let back = threshold(rate) as f64 / 2_f64.powi(128);
         assert_eq!(back, rate);
+    }
+
+    #[test]
+    fn a_unit_enters_below_the_threshold_in_all_128_bits() {
+        let unused = || unreachable!("the high word decides");
+        let threshold = (3 << 64) | 5;
+        assert!(enters(threshold, 2, unused));
+        assert!(!enters(threshold, 4, unused));
+        assert!(enters(threshold, 3, || 4));
+        assert!(!enters(threshold, 3, || 5));
+        assert!(!enters(threshold, 3, || 6));
     }
 
     #[test]
