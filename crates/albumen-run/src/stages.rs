@@ -13,6 +13,7 @@ pub(crate) mod renderer;
 pub(crate) mod served;
 mod stage;
 mod statistics;
+mod table;
 mod texts;
 mod topics;
 mod warm_up;

@@ -55,9 +55,9 @@ fn open(dir: &Path, heard: &Arc<Heard>) -> Runner {
 fn a_run_tells_each_stage_once_and_private_shares_in_twentieths() {
     let dir = tiny_workplace(TINY);
     let heard = Arc::new(Heard::default());
-    open(dir.path(), &heard).run(Stage::Report, None).unwrap();
+    open(dir.path(), &heard).run(Stage::Render, None).unwrap();
     let lines = heard.lines();
-    for stage in ["ingest", "train-summary", "generate", "export", "report"] {
+    for stage in ["ingest", "train-summary", "generate", "render"] {
         for what in ["started", "finished"] {
             let line = format!("{what} {stage}");
             assert_eq!(lines.iter().filter(|l| **l == line).count(), 1, "{line}");
@@ -72,12 +72,14 @@ fn a_run_tells_each_stage_once_and_private_shares_in_twentieths() {
         };
         assert!((share * 20.0).fract() < 1e-9, "{line}");
     }
-    // Everything is finished: nothing runs again but the page.
+    // Everything is finished: nothing runs again.
     let again = Arc::new(Heard::default());
-    open(dir.path(), &again).run(Stage::Report, None).unwrap();
+    open(dir.path(), &again).run(Stage::Render, None).unwrap();
     let again = again.lines();
-    let ran = again.iter().filter(|l| l.starts_with("started "));
-    assert_eq!(ran.collect::<Vec<_>>(), ["started report"]);
+    assert!(
+        !again.iter().any(|l| l.starts_with("started ")),
+        "{again:?}"
+    );
     assert!(
         again.contains(&"train-caption: finished before".to_owned()),
         "{again:?}"
