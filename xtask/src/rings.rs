@@ -133,6 +133,11 @@ pub(crate) const CRATES: &[Row] = &[
         "sealed private values, sampling, clipping, noise, and the plan that couples them",
     ),
     row(
+        "albumen-oneshot",
+        Ring::Core,
+        "counts, histograms and quantiles released once, with noise by OpenDP",
+    ),
+    row(
         "albumen-files",
         Ring::Core,
         "files that are whole or not there, files that only their owner may read, SHA-256",

@@ -8,7 +8,7 @@ const MOST_PACKAGES: usize = 60;
 
 /// The crate whose list is opendp's, and the package that brings that list: what comes by it is not
 /// ours to choose.
-const AROUND_OPENDP: (&str, &str) = ("albumen-dp", "opendp");
+const AROUND_OPENDP: (&str, &str) = ("albumen-oneshot", "opendp");
 
 /// Crates of the core that models may reach: none runs a mechanism or holds a private value. The
 /// accountant is among them because the configuration's types name its unit.

@@ -193,7 +193,7 @@ fn newer_versions_and_bad_numbers_are_refused() {
     let first = r#"{"version":1,"run":"r","unit":"owner","adjacency":"add_remove","declared_units":5,"delta":0.00001,"tool":"albumen 0.1.0","insecure_seed":false}
 {"index":0,"stage":"count","event":{"mechanism":"pure_dp","epsilon":0.5},"artefact_sha256":"00","prev":"PREV"}
 "#;
-    let prev = albumen_accounting::ledger::sha256_hex(first.lines().next().unwrap().as_bytes());
+    let prev = albumen_files::sha256_hex(first.lines().next().unwrap().as_bytes());
     let (history, _) = History::parse(first.replace("PREV", &prev).as_bytes()).unwrap();
     assert_eq!(history.header().unit, Unit::Owner);
     assert_eq!(history.header().tuning_runs, None);

@@ -3,8 +3,9 @@
 //! The files are written by scripts/golden/accounting_ledgers.py, whose hash chain is Python's.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use albumen_accounting::ledger::{LEDGER_VERSION, sha256_hex};
+use albumen_accounting::ledger::LEDGER_VERSION;
 use albumen_accounting::{Event, History, LedgerError, TuningRuns, Unit, account};
+use albumen_files::sha256_hex;
 
 fn golden(version: u32) -> std::path::PathBuf {
     let name = format!("tests/golden/ledger-v{version}.jsonl");

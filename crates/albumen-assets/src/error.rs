@@ -208,6 +208,12 @@ fn join(failures: &[Error]) -> String {
     lines.join("\n")
 }
 
+impl From<albumen_files::FileError> for Error {
+    fn from(error: albumen_files::FileError) -> Self {
+        Self::io(error.action, &error.path)(error.source)
+    }
+}
+
 impl Error {
     /// Wraps an operating system error with what was tried, giving a full disk its own variant.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

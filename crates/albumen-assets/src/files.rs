@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use albumen_files::{Hasher, sha256_hex};
 
 use crate::{Error, Result};
 
@@ -28,7 +28,7 @@ impl Fingerprint {
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         Self {
             size_bytes: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(bytes)),
+            sha256: sha256_hex(bytes),
         }
     }
 
@@ -52,16 +52,6 @@ impl Fingerprint {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut s, b| {
-            let _ = write!(s, "{b:02x}");
-            s
-        })
-}
-
 /// Which side of a copy failed.
 pub(crate) enum CopyError {
     Read(io::Error),
@@ -77,7 +67,7 @@ impl CopyError {
 }
 
 fn copy_hashed(from: &mut dyn Read, to: &mut dyn Write) -> Result<Fingerprint, CopyError> {
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut size_bytes = 0;
     loop {
@@ -93,7 +83,7 @@ fn copy_hashed(from: &mut dyn Read, to: &mut dyn Write) -> Result<Fingerprint, C
     }
     Ok(Fingerprint {
         size_bytes,
-        sha256: hex(&hasher.finalize()),
+        sha256: hasher.hex(),
     })
 }
 
@@ -105,52 +95,34 @@ pub(crate) fn write_checked(
     expected: &Fingerprint,
     what: &str,
 ) -> Result<()> {
-    let part = part_of(path);
-    let written = write_part(&part, &mut from.take(expected.size_bytes + 1), what)
-        .and_then(|found| found.expect(expected, what));
-    if let Err(e) = written {
-        let _ = fs::remove_file(&part);
-        return Err(e);
-    }
-    rename(&part, path)
+    make_parent(path)?;
+    albumen_files::write_whole_with(path, |file| {
+        let found = copy_hashed(&mut from.take(expected.size_bytes + 1), file);
+        let found = found.map_err(|e| match e {
+            CopyError::Read(e) => Error::Unpack {
+                package: what.to_owned(),
+                reason: e.to_string(),
+            },
+            CopyError::Write(e) => Error::io("write", path)(e),
+        })?;
+        found.expect(expected, what)
+    })
 }
 
 /// Writes `bytes` to `path` whole or not at all.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    let part = part_of(path);
-    write_part(&part, &mut &bytes[..], "")?;
-    rename(&part, path)
+    make_parent(path)?;
+    Ok(albumen_files::write_whole(path, bytes)?)
 }
 
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    path.with_file_name(name)
-}
-
-fn write_part(part: &Path, from: &mut dyn Read, what: &str) -> Result<Fingerprint> {
-    if let Some(dir) = part.parent() {
-        create_dir(dir)?;
-    }
-    let mut file = File::create(part).map_err(Error::io("create", part))?;
-    let found = copy_hashed(from, &mut file).map_err(|e| match e {
-        CopyError::Read(e) => Error::Unpack {
-            package: what.to_owned(),
-            reason: e.to_string(),
-        },
-        CopyError::Write(e) => Error::io("write", part)(e),
-    })?;
-    file.sync_all().map_err(Error::io("write", part))?;
-    Ok(found)
+fn make_parent(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), create_dir)
 }
 
 /// Renames and then syncs the folder, so that the new name survives a power cut.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(Error::io("rename to", to))?;
-    match to.parent().map(File::open) {
-        Some(Ok(dir)) => dir.sync_all().map_err(Error::io("sync the folder of", to)),
-        _ => Ok(()),
-    }
+    Ok(albumen_files::sync_parent(to)?)
 }
 
 pub(crate) fn create_dir(dir: &Path) -> Result<()> {

@@ -32,7 +32,7 @@ fn tree_hash(dir: &Path) -> String {
         let path = dir.join(&file);
         let hash = seen
             .entry(fs::metadata(&path).unwrap().ino())
-            .or_insert_with(|| sha256(&fs::read(&path).unwrap()));
+            .or_insert_with(|| sha256(fs::read(&path).unwrap()));
         writeln!(text, "{file} {hash}").unwrap();
     }
     sha256(text.as_bytes())

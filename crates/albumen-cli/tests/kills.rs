@@ -16,8 +16,8 @@ use std::process::{Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use albumen_accounting::History;
-use albumen_accounting::ledger::sha256_hex;
 use albumen_dp::encode_f32;
+use albumen_files::sha256_hex;
 use albumen_lm::{LoraConfig, LoraLayout, Target, Weights};
 use serde_json::Value;
 use support::{TINY, succeed, tiny_workplace};
@@ -117,7 +117,7 @@ fn check(run: &Path, layout: &LoraLayout) -> (usize, usize) {
                 continue;
             };
             let params = layout.from_safetensors(&bytes).unwrap();
-            paid(stage, &sha256_hex(&encode_f32(&params)));
+            paid(stage, &sha256_hex(encode_f32(&params)));
             adapters += 1;
             if let Ok(text) = fs::read_to_string(dir.join("adapter.json")) {
                 let says: Value = serde_json::from_str(&text).unwrap();
@@ -229,7 +229,7 @@ fn kill_and_resume(job: &Job<'_>, layout: &LoraLayout, whole_batches: [bool; 2])
         }
         for name in ["summary", "caption"] {
             let adapter = run.join("models").join(name).join("adapter.safetensors");
-            let fresh = adapters.insert(sha256_hex(&fs::read(adapter).unwrap()));
+            let fresh = adapters.insert(sha256_hex(fs::read(adapter).unwrap()));
             assert!(fresh, "two runs released the same {name} adapter");
         }
         println!(

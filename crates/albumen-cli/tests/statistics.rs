@@ -150,7 +150,7 @@ fn an_adapter_that_the_ledger_did_not_pay_for_is_refused() {
     assert_eq!(code, 1);
     assert!(said.contains("paid for once and for all"), "{said}");
 
-    let hash = albumen_accounting::ledger::sha256_hex;
+    let hash = albumen_files::sha256_hex;
     let manifest = run.join("private/train-caption.json");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace(&hash(&before), &hash(&bytes))).unwrap();

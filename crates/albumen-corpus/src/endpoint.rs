@@ -15,7 +15,6 @@ use serde_json::json;
 
 use crate::CorpusError;
 use crate::caption::{Captioned, PhotoCaptioner, Photos};
-use crate::journal::for_the_owner_alone;
 use crate::summarize::prompt::{EXAMPLES, HEADING, album_prompt, long_prompt};
 use crate::summarize::{Answered, SummaryWriter};
 
@@ -77,9 +76,7 @@ impl Rehearsed {
 
 /// Writes at the end of a private file.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
-    let mut options = for_the_owner_alone();
-    let mut file = options.append(true).create(true).open(path)?;
-    file.write_all(line.as_bytes())
+    albumen_files::append_private(path)?.write_all(line.as_bytes())
 }
 
 /// A captioner behind a server.

@@ -6,12 +6,12 @@
 //! removes the file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use albumen_files::{append_private, sha256_hex};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::CorpusError;
 
@@ -44,20 +44,9 @@ struct Line {
     text: String,
 }
 
-/// The key of a text: its SHA-256, lower-case hexadecimal.
+/// The key of a text.
 pub(crate) fn key(text: &str) -> String {
-    format!("{:x}", Sha256::digest(text))
-}
-
-/// How private files are opened: nobody else may read one that this makes.
-pub(crate) fn for_the_owner_alone() -> OpenOptions {
-    let mut options = File::options();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
+    sha256_hex(text)
 }
 
 impl Journal {
@@ -65,14 +54,11 @@ impl Journal {
     /// kill, and whatever follows it, is dropped.
     pub(crate) fn open(place: JournalPlace<'_>) -> Result<Self, CorpusError> {
         let failed = |e: std::io::Error| unwritable(place.path, &e);
-        let mut options = for_the_owner_alone();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(place.path).map_err(failed)?;
+        let mut file = append_private(place.path).map_err(|e| failed(e.source))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (answers, whole) = parse(&bytes, place.settings);
         file.set_len(whole).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
         let mut journal = Self {
             path: place.path.to_owned(),
             file,

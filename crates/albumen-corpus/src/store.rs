@@ -11,6 +11,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt32
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use albumen_files::create_private;
 use albumen_schema::{Album, AlbumText, CaptionSource, Photo, PhotoContent};
 
 use crate::{CorpusError, SummarySource};
@@ -31,7 +32,7 @@ fn write(path: &Path, columns: Vec<Column>) -> Result<(), CorpusError> {
         (name, array, nullable)
     });
     let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
-    let file = File::create(path).map_err(|e| failed(&e))?;
+    let file = create_private(path).map_err(|e| failed(&e.source))?;
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
     writer.write(&batch).map_err(|e| failed(&e))?;
     let file = writer.into_inner().map_err(|e| failed(&e))?;

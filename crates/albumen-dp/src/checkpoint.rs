@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use albumen_accounting::ledger::sha256_hex;
+use albumen_files::{sha256_hex, write_private};
 use serde::{Deserialize, Serialize};
 
-use crate::released::{decode_f32, write_private};
-use crate::{DpError, DpTraining, Optimizer, Plan, encode_f32};
+use crate::{DpError, DpTraining, Optimizer, Plan, decode_f32, encode_f32};
 
 /// Version of the file's layout.
 const FORMAT: u32 = 1;
@@ -36,7 +35,7 @@ pub(crate) fn identity(
     insecure: bool,
 ) -> String {
     // Debug prints every field, and floats so that they read back the same.
-    let initial = sha256_hex(&encode_f32(initial));
+    let initial = sha256_hex(encode_f32(initial));
     sha256_hex(format!("{plan:?}\n{optimizer:?}\n{initial}\n{insecure}").as_bytes())
 }
 
@@ -67,10 +66,7 @@ impl DpTraining {
         let mut bytes = serde_json::to_vec(&head).map_err(|e| failed(e.into()))?;
         bytes.push(b'\n');
         bytes.extend(arrays);
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        write_private(Path::new(&part), &bytes).map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)
+        write_private(path, &bytes).map_err(|e| failed(e.source))
     }
 
     /// Goes on from a checkpoint of this very training, if there is one at `path`: same plan,

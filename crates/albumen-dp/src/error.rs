@@ -109,9 +109,6 @@ pub enum DpError {
         /// Steps planned.
         planned: u64,
     },
-    /// A one-shot release was refused by opendp.
-    #[error("opendp: {0}")]
-    OpenDp(String),
 }
 
 /// `Ok` where `holds`, else the typed error.

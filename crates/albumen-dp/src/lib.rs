@@ -3,7 +3,7 @@
 //! A step reads "sample, clip, sum, noise, update":
 //! ```
 //! # use albumen_dp::*;
-//! # use albumen_schema::Unit;
+//! # use albumen_accounting::Unit;
 //! # fn gradient(_: &[f32], _: usize) -> Vec<f32> { vec![0.1; 4] }
 //! # fn main() -> Result<(), DpError> {
 //! let plan = Plan {
@@ -31,13 +31,13 @@
 //! # }
 //! ```
 #![warn(missing_docs)]
+#![forbid(unsafe_code)]
 
 mod checkpoint;
 mod clip;
 mod error;
 mod noise;
 mod noise_exact;
-mod oneshot;
 mod optimizer;
 mod plan;
 mod randomness;
@@ -48,10 +48,9 @@ mod training;
 
 pub use clip::{BatchMetrics, ClippedSum};
 pub use error::DpError;
-pub use oneshot::OneShot;
 pub use optimizer::{Decay, Optimizer, OptimizerState, Rule, Schedule};
 pub use plan::{Clipping, Plan};
 pub use randomness::Randomness;
-pub use released::{Released, decode_f32, encode_f32, recover};
+pub use released::{Released, Scope, Trained, decode_f32, encode_f32, recover};
 pub use sensitive::Sensitive;
 pub use training::{Batch, DpTraining};

@@ -1,5 +1,4 @@
-use albumen_accounting::Event;
-use albumen_schema::Unit;
+use albumen_accounting::{Event, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DpError, check};

@@ -1,17 +1,15 @@
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 
-use albumen_accounting::ledger::sha256_hex;
-use albumen_accounting::{Event, Ledger};
-use albumen_schema::Unit;
+use albumen_accounting::{Event, Ledger, Unit};
+use albumen_files::{FileError, remove_leftover, sha256_hex, write_private};
 
 use crate::DpError;
 
-/// The output of a mechanism, not yet paid for.
+/// The output of the mechanism `M`, not yet paid for.
 ///
-/// It can be made only inside this crate and carries its event; [`Released::commit`] is the only way
-/// to the value.
+/// It carries its event, and [`Released::commit`] is the only way to the value. It can be made only
+/// where an `M` can be made: [`Trained`] by [`crate::DpTraining::finish`] alone, and another crate's
+/// mechanism by that crate alone. So whoever takes a `Released<_, M>` knows whose event it carries.
 ///
 /// # Guarantee
 /// At every moment at which the value, or a function of it, can be known outside this type, the
@@ -29,44 +27,88 @@ use crate::DpError;
 ///     format!("{released:?}")
 /// }
 /// ```
+/// ```compile_fail,E0599
+/// fn copy(released: &albumen_dp::Released<f64>) -> albumen_dp::Released<f64> {
+///     released.clone()
+/// }
+/// ```
 /// ```compile_fail
 /// fn forge(event: albumen_accounting::Event) -> albumen_dp::Released<f64> {
 ///     albumen_dp::Released { value: 0.0, event }
 /// }
 /// ```
+/// What another crate makes under a name of its own is another type:
+/// ```compile_fail,E0308
+/// use albumen_dp::{Released, Scope};
+/// struct Mine;
+/// fn forge(event: albumen_accounting::Event, scope: Scope) -> Released<f64> {
+///     Released::sealed_by(Mine, 0.0, event, scope)
+/// }
+/// ```
 #[must_use = "a release is worth nothing until it is committed to the ledger"]
-pub struct Released<T> {
+pub struct Released<T, M = Trained> {
     value: T,
     event: Event,
     scope: Scope,
+    _mechanism: M,
 }
+
+/// What stands in the type of a release that [`crate::DpTraining`] made: noised sums trained it.
+///
+/// Only this crate can make one:
+/// ```compile_fail,E0423
+/// fn forge(event: albumen_accounting::Event, scope: albumen_dp::Scope) {
+///     albumen_dp::Released::sealed_by(albumen_dp::Trained(()), 0.0, event, scope);
+/// }
+/// ```
+/// ```compile_fail,E0277
+/// fn anyone<M: Clone + Default>() {}
+/// anyone::<albumen_dp::Trained>();
+/// ```
+#[derive(Debug)]
+pub struct Trained(());
 
 /// Which ledgers a release may be charged to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scope {
-    pub(crate) unit: Unit,
-    pub(crate) declared_units: u64,
-    pub(crate) insecure: bool,
+pub struct Scope {
+    /// What adjacency adds or removes.
+    pub unit: Unit,
+    /// The public number that stands for the corpus's size.
+    pub declared_units: u64,
+    /// Whether the randomness came from a known seed, which the ledger must then say.
+    pub insecure: bool,
 }
 
 impl<T> Released<T> {
+    /// Seals what a training gave.
     pub(crate) fn new(value: T, event: Event, scope: Scope) -> Self {
         Self {
             value,
             event,
             scope,
+            _mechanism: Trained(()),
+        }
+    }
+}
+
+impl<T, M> Released<T, M> {
+    /// Seals the output of a mechanism that lives in another crate, with what it costs.
+    ///
+    /// `mechanism` is a token that only that crate can make, beside the value that it speaks for; it
+    /// must not be Clone, Default or handed out. Disallowed by clippy.toml, as
+    /// [`crate::Sensitive::expose`]: each use states why `event` is the price of `value`.
+    pub fn sealed_by(mechanism: M, value: T, event: Event, scope: Scope) -> Self {
+        Self {
+            value,
+            event,
+            scope,
+            _mechanism: mechanism,
         }
     }
 
     /// What the release costs.
     pub fn event(&self) -> &Event {
         &self.event
-    }
-
-    /// The value, for this crate's own tests.
-    #[cfg(test)]
-    pub(crate) fn peek(&self) -> &T {
-        &self.value
     }
 
     /// Pays for the value and hands it out.
@@ -88,10 +130,7 @@ impl<T> Released<T> {
     ) -> Result<T, DpError> {
         self.scope.check(ledger)?;
         let bytes = encode(&self.value);
-        write_private(escrow, &bytes).map_err(|source| DpError::Escrow {
-            path: escrow.to_owned(),
-            source,
-        })?;
+        write_private(escrow, &bytes).map_err(escrow_error)?;
         ledger.append(stage, self.event, &sha256_hex(&bytes))?;
         Ok(self.value)
     }
@@ -125,6 +164,8 @@ pub fn recover(ledger: &Ledger, stage: &str, escrow: &Path) -> Result<Option<Vec
         path: escrow.to_owned(),
         source,
     };
+    // Half an escrow was never in the ledger.
+    remove_leftover(escrow).map_err(escrow_error)?;
     let bytes = match std::fs::read(escrow) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -135,6 +176,10 @@ pub fn recover(ledger: &Ledger, stage: &str, escrow: &Path) -> Result<Option<Vec
     }
     std::fs::remove_file(escrow).map_err(error)?;
     Ok(None)
+}
+
+fn escrow_error(FileError { path, source, .. }: FileError) -> DpError {
+    DpError::Escrow { path, source }
 }
 
 /// Parameters as little-endian `f32`, for [`Released::commit`].
@@ -151,25 +196,4 @@ pub fn decode_f32(bytes: &[u8]) -> Option<Vec<f32>> {
     let (chunks, rest) = bytes.as_chunks::<4>();
     rest.is_empty()
         .then(|| chunks.iter().map(|&c| f32::from_le_bytes(c)).collect())
-}
-
-/// Writes a file that only its owner may read, on disk when this returns.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // A file of an earlier run may have another mode: it is never reused.
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    #[cfg(unix)]
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }

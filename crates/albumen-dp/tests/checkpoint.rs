@@ -8,8 +8,8 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_accounting::Unit;
 use albumen_dp::{Clipping, DpError, DpTraining, Optimizer, Plan, Randomness, Sensitive};
-use albumen_schema::Unit;
 
 const DIMENSION: usize = 40;
 

@@ -6,7 +6,7 @@ use albumen_dp::{
     Clipping, Decay, DpError, DpTraining, Optimizer, OptimizerState, Plan, Randomness, Rule,
     Schedule, Sensitive,
 };
-use albumen_schema::Unit;
+use albumen_accounting::Unit;
 
 fn plan() -> Plan {
     Plan {

@@ -2,13 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 use std::path::Path;
 
-use albumen_accounting::ledger::sha256_hex;
-use albumen_accounting::{Header, History, Ledger};
+use albumen_accounting::{Header, History, Ledger, Unit};
 use albumen_dp::{
-    Clipping, DpError, DpTraining, OneShot, Optimizer, Plan, Randomness, Released, Sensitive,
-    decode_f32, encode_f32, recover,
+    Clipping, DpError, DpTraining, Optimizer, Plan, Randomness, Released, Sensitive, decode_f32,
+    encode_f32, recover,
 };
-use albumen_schema::{NoisyCounts, Unit};
+use albumen_files::sha256_hex;
 
 fn release(randomness: Randomness) -> Released<Vec<f32>> {
     let plan = Plan {
@@ -92,6 +91,10 @@ fn a_kill_between_any_two_steps_counts_the_release_exactly_once() {
         assert_eq!(resume(&whole[..header_end], Some(&bytes[..cut])), (0, None));
         assert!(!escrow.exists(), "an unpaid escrow must not stay");
     }
+    let unnamed = directory.path().join("escrow.part");
+    std::fs::write(&unnamed, &bytes[..3]).unwrap();
+    assert_eq!(resume(&whole[..header_end], None), (0, None));
+    assert!(!unnamed.exists(), "half an escrow must not stay");
     // In the middle of the ledger's line: still nothing, until the line is whole.
     for cut in header_end..whole.len() - 1 {
         assert_eq!(resume(&whole[..cut], Some(&bytes)), (0, None), "{cut}");
@@ -125,15 +128,15 @@ fn seeds_and_other_units_are_refused_by_a_ledger_that_does_not_say_so() {
     let seeded = release(Randomness::InsecureSeed(1));
     let result = seeded.commit(&mut plain, "train", &escrow, encode_f32);
     assert!(matches!(result, Err(DpError::UnmarkedSeed)));
-    let albums = OneShot {
-        unit: Unit::Album,
-        declared_units: 10,
-        epsilon: 1.0,
-        max_per_unit: 1,
-    };
-    let released = albums.count("albums", &Sensitive::new(vec![1, 1])).unwrap();
-    let result = released.commit(&mut plain, "count", &escrow, NoisyCounts::to_bytes);
+    let path = directory.path().join("albums.jsonl");
+    let mut albums = Ledger::create(&path, Header::new("test", Unit::Album, 10, 1e-5)).unwrap();
+    let result = release(Randomness::Os).commit(&mut albums, "train", &escrow, encode_f32);
     assert!(matches!(result, Err(DpError::WrongLedger { .. })));
+    let path = directory.path().join("eleven.jsonl");
+    let mut eleven = Ledger::create(&path, Header::new("test", Unit::Owner, 11, 1e-5)).unwrap();
+    let result = release(Randomness::Os).commit(&mut eleven, "train", &escrow, encode_f32);
+    assert!(matches!(result, Err(DpError::WrongLedger { .. })));
+    assert!(albums.events().is_empty() && eleven.events().is_empty());
     assert!(plain.events().is_empty() && !escrow.exists());
 
     let marked = Header {
@@ -147,37 +150,4 @@ fn seeds_and_other_units_are_refused_by_a_ledger_that_does_not_say_so() {
         .unwrap();
     drop(marked);
     assert!(History::read(&path).unwrap().header().insecure_seed);
-}
-
-/// A statistic's escrow names its own price: the hash that the ledger holds is of the noisy counts
-/// with their words, so neither can be changed afterwards.
-#[test]
-fn a_statistic_is_charged_once_and_found_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let escrow = directory.path().join("escrow");
-    let mut ledger = ledger(directory.path());
-    let settings = OneShot {
-        unit: Unit::Owner,
-        declared_units: 10,
-        epsilon: 0.5,
-        max_per_unit: 3,
-    };
-    let released = settings
-        .count("albums", &Sensitive::new(vec![2, 2]))
-        .unwrap();
-    assert_eq!(*released.event(), settings.counts_event(1).unwrap());
-    let counts = released
-        .commit(&mut ledger, "album-count", &escrow, NoisyCounts::to_bytes)
-        .unwrap();
-    let found = recover(&ledger, "album-count", &escrow).unwrap().unwrap();
-    assert_eq!(
-        serde_json::from_slice::<NoisyCounts>(&found).unwrap(),
-        counts
-    );
-    assert_eq!(ledger.events(), [settings.counts_event(1).unwrap()]);
-
-    let mut other = counts;
-    other.categories[0].push('!');
-    std::fs::write(&escrow, other.to_bytes()).unwrap();
-    assert_eq!(recover(&ledger, "album-count", &escrow).unwrap(), None);
 }

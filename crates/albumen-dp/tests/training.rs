@@ -5,12 +5,11 @@
     reason = "the units are this test's own indices"
 )]
 
-use albumen_accounting::Event;
+use albumen_accounting::{Event, Unit};
 use albumen_dp::{
     Clipping, Decay, DpError, DpTraining, Optimizer, OptimizerState, Plan, Randomness, Rule,
     Schedule, Sensitive,
 };
-use albumen_schema::Unit;
 
 fn plan(steps: u64) -> Plan {
     Plan {

@@ -20,7 +20,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use albumen_corpus::{group_units, load_texts};
-use albumen_dp::{OneShot, Sensitive};
+use albumen_dp::Sensitive;
+use albumen_oneshot::OneShot;
 use albumen_schema::{Config, Curated, Reason, SyntheticAlbum, UnitTexts};
 use albumen_synth::curate::{Curator, SentenceEmbedding, TopicTarget, WordList, jensen_shannon};
 use albumen_synth::storage;

@@ -17,4 +17,4 @@ pub use error::{FileError, Result};
 pub use hash::{Hasher, sha256_hex, sha256_of_file};
 pub use part::{Part, part_of, remove_leftover};
 pub use private::{append_private, create_private, make_private_dir, write_private};
-pub use whole::{sync_dir, write_whole, write_whole_with};
+pub use whole::{sync_dir, sync_parent, write_whole, write_whole_with};

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::whole::{parent, sync_dir};
+use crate::whole::{sync_dir, sync_parent};
 use crate::{FileError, Result};
 
 /// A directory that is being written: `NAME.part` until it is whole.
@@ -57,7 +57,7 @@ impl Part {
             _ => {}
         }
         fs::rename(&self.part, &self.target).map_err(FileError::at("rename", &self.part))?;
-        sync_dir(parent(&self.target))?;
+        sync_parent(&self.target)?;
         remove_dir(&old)
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn finish<T, E: From<FileError>>(
         let _ = fs::remove_file(part);
     }
     let value = filled?;
-    sync_dir(parent(path))?;
+    sync_parent(path)?;
     Ok(value)
 }
 
@@ -68,11 +68,19 @@ pub(crate) fn create(path: &Path, mode: Option<u32>) -> Result<File> {
 }
 
 /// The directory that a path's name stands in.
-pub(crate) fn parent(path: &Path) -> &Path {
+fn parent(path: &Path) -> &Path {
     // A bare file name has an empty parent.
     path.parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
+}
+
+/// Makes the name of a new, renamed or removed file durable, as [`sync_dir`] of its directory.
+///
+/// # Errors
+/// [`FileError`] where the directory cannot be opened or synced.
+pub fn sync_parent(path: &Path) -> Result<()> {
+    sync_dir(parent(path))
 }
 
 /// Makes the names in a directory durable. On Unix a directory is synced like a file; elsewhere this

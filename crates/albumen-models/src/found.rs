@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use albumen_files::Hasher;
 use walkdir::WalkDir;
 
 use crate::detect::detect;
@@ -156,7 +156,7 @@ pub fn fingerprint(path: &Path) -> Result<String, Error> {
         path: at.into(),
         source,
     };
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     for entry in WalkDir::new(path).sort_by_file_name() {
         let entry = entry.map_err(|e| io(path, e.into()))?;
         let meta = entry.metadata().map_err(|e| io(entry.path(), e.into()))?;
@@ -165,14 +165,8 @@ pub fn fingerprint(path: &Path) -> Result<String, Error> {
             let since = modified.duration_since(std::time::UNIX_EPOCH);
             let nanoseconds = since.map_or(0, |d| d.as_nanos());
             hasher.update(entry.path().as_os_str().as_encoded_bytes());
-            hasher.update(format!("\0{}\0{nanoseconds}\n", meta.len()));
+            hasher.update(format!("\0{}\0{nanoseconds}\n", meta.len()).as_bytes());
         }
     }
-    Ok(hex(&hasher.finalize()))
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = |text: String, byte: &u8| text + &format!("{byte:02x}");
-    bytes.iter().fold(String::new(), digits)
+    Ok(hasher.hex())
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
-use sha2::{Digest, Sha256};
 
 use crate::detect::{self, read_json};
 use crate::error::Error;
-use crate::found::{self, Found, Place, hex, licence};
+use crate::found::{self, Found, Place, licence};
 use crate::kind::{Architecture, Kind};
 use crate::layout::{CONFIG, Candidate, MODEL_INDEX, candidates, components, pickled, shards};
 use crate::name::{HubModel, is_gguf};
@@ -351,7 +350,7 @@ impl Fetch<'_> {
         if !is_hash || checked.is_file() {
             return Ok(());
         }
-        let found = sha256(&blob).map_err(io)?;
+        let found = albumen_files::sha256_of_file(&blob).map_err(|e| io(e.source))?;
         if found != wanted {
             // Both go, so that the next run fetches the file anew.
             std::fs::remove_file(path).map_err(io)?;
@@ -362,10 +361,4 @@ impl Fetch<'_> {
         }
         std::fs::write(checked, "").map_err(io)
     }
-}
-
-fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
-    Ok(hex(&hasher.finalize()))
 }

@@ -164,6 +164,16 @@ pub enum SynthError {
     Embedding(String),
 }
 
+impl From<albumen_files::FileError> for SynthError {
+    fn from(error: albumen_files::FileError) -> Self {
+        Self::Io {
+            action: error.action,
+            path: error.path,
+            source: error.source,
+        }
+    }
+}
+
 impl From<albumen_lm::LmError> for SynthError {
     fn from(error: albumen_lm::LmError) -> Self {
         Self::LanguageModel(Box::new(error))

@@ -190,9 +190,9 @@ fn fingerprint(
     seed: u64,
 ) -> Result<String> {
     let settings = serde_json::to_vec(&config.drawn()).map_err(SynthError::Json)?;
-    let mut hash = Sha256::new();
+    let mut hash = albumen_files::Hasher::default();
     let mut field = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(&(bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
     field(TOOL.as_bytes());
@@ -208,7 +208,7 @@ fn fingerprint(
             field(caption.as_bytes());
         }
     }
-    Ok(format!("{:x}", hash.finalize()))
+    Ok(hash.hex())
 }
 
 /// Makes the directory ready for pictures of this fingerprint.

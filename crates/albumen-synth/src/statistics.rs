@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History};
+use albumen_files::sha256_hex;
 use albumen_schema::statistic::STATISTICS;
 use albumen_schema::{NoisyCounts, PrivacyStatement, Statistic, Unit};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ fn paid(ledger: &History) -> Vec<&'static str> {
 
 /// The counts with what the ledger says of them; none where it did not pay for exactly these.
 fn of_ledger(ledger: &History, stage: &str, released: NoisyCounts) -> Option<Statistic> {
-    let hash = sha256_hex(&released.to_bytes());
+    let hash = sha256_hex(released.to_bytes());
     let mut entries = ledger.entries().iter();
     let entry = entries.find(|e| e.stage == stage && e.artefact_sha256 == hash)?;
     let Event::PureDp { epsilon } = entry.event else {

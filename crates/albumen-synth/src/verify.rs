@@ -16,7 +16,7 @@ use crate::error::{Result, SynthError, io_error};
 use crate::export::{
     ALBUMS_FILE, CARD_FILE, LEDGER_FILE, METADATA_FILE, PRIVACY_FILE, of_ledger, without_own_hash,
 };
-use crate::{files, statistics};
+use crate::statistics;
 
 /// Relative difference of two epsilons that another version or processor may cause.
 const TOLERANCE: f64 = 1e-6;
@@ -135,7 +135,7 @@ fn read_statement(
         }
     };
     let unsealed = without_own_hash(&text, &statement.statement_sha256);
-    if albumen_accounting::ledger::sha256_hex(unsealed.as_bytes()) != statement.statement_sha256 {
+    if albumen_files::sha256_hex(unsealed.as_bytes()) != statement.statement_sha256 {
         report.differs(format!("{PRIVACY_FILE}: was changed since it was written"));
     }
     Some(statement)
@@ -162,7 +162,7 @@ fn compare_files(
             continue;
         };
         report.files_checked += 1;
-        if files::sha256_of(&release.join(name))? != **expected {
+        if albumen_files::sha256_of_file(&release.join(name))? != **expected {
             report.differs(format!("{name}: was changed since the release was made"));
         }
     }

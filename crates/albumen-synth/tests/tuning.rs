@@ -10,8 +10,9 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use albumen_accounting::ledger::{Header, sha256_hex};
+use albumen_accounting::ledger::Header;
 use albumen_accounting::{Event, Ledger, account, account_tuned};
+use albumen_files::sha256_hex;
 use albumen_schema::config::TuningRuns;
 use albumen_schema::{Config, PrivacyStatement, Unit};
 use albumen_synth::SynthError;

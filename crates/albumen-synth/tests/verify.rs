@@ -119,7 +119,7 @@ fn forge_statistics(out: &Path, edit: Edit) -> Vec<String> {
     let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     edit(&mut json["statistics"]);
     std::fs::write(&path, serde_json::to_vec_pretty(&json).unwrap()).unwrap();
-    let hash = albumen_accounting::ledger::sha256_hex(&std::fs::read(&path).unwrap());
+    let hash = albumen_files::sha256_hex(std::fs::read(&path).unwrap());
     forge(out, "/statistics", &json["statistics"]);
     forge(out, "/files/statistics.json", &json!(hash));
     verify(out).unwrap().differences
@@ -254,8 +254,7 @@ fn forge(out: &Path, pointer: &str, value: &serde_json::Value) {
     let mut statement: PrivacyStatement = serde_json::from_value(json).unwrap();
     statement.statement_sha256 = "0".repeat(64);
     let text = |s: &PrivacyStatement| format!("{}\n", serde_json::to_string_pretty(s).unwrap());
-    statement.statement_sha256 =
-        albumen_accounting::ledger::sha256_hex(text(&statement).as_bytes());
+    statement.statement_sha256 = albumen_files::sha256_hex(text(&statement).as_bytes());
     std::fs::write(&path, text(&statement)).unwrap();
 }
 

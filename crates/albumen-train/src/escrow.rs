@@ -223,13 +223,13 @@ impl<T> Paid<T> {
 ///
 /// # Errors
 /// [`EscrowError`], or `make`'s own; the ledger is then as before.
-pub fn release_once<T, E: From<EscrowError>>(
+pub fn release_once<T, M, E: From<EscrowError>>(
     ledger: &mut Ledger,
     stage: &str,
     escrow: &Path,
     allowance: &Allowance,
     codec: &Codec<T>,
-    make: impl FnOnce(&Ledger) -> Result<Released<T>, E>,
+    make: impl FnOnce(&Ledger) -> Result<Released<T, M>, E>,
 ) -> Result<Paid<T>, E> {
     let found = recover(ledger, stage, escrow).map_err(EscrowError::from)?;
     let was_found = found.is_some();

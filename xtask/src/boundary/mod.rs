@@ -157,7 +157,9 @@ fn table(openings: &[Opening], methods: &BTreeMap<String, String>) -> anyhow::Re
          that crate gives away is sealed, or a file under `private/`.\n\n\
          What keeps the rest honest: `ClippedSum` cannot be read before noise is added, `Released` \
          can be had only by writing its event to the ledger (both with compile-fail tests in \
-         albumen-dp), and `cargo xtask layers` keeps the public crates from reaching private \
+         albumen-dp), a `Released` that says `Trained` or `Drawn` can be made by albumen-dp or \
+         albumen-oneshot alone (each other mechanism would stand below as a call of `sealed_by`), \
+         and `cargo xtask layers` keeps the public crates from reaching private \
          data.\n\n\
          | file | function | call | why it may |\n|---|---|---|---|\n",
     );

@@ -37,7 +37,7 @@ impl Ledger {
         let io = io_error(path);
         file.set_len(0).map_err(&io)?;
         write_line(&mut file, 0, &line).map_err(&io)?;
-        sync_directory(path).map_err(&io)?;
+        albumen_files::sync_parent(path).map_err(|e| io(e.source))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -181,20 +181,5 @@ fn io_error(path: &Path) -> impl Fn(std::io::Error) -> LedgerError {
     move |source| LedgerError::Io {
         path: path.clone(),
         source,
-    }
-}
-
-/// Makes a new file's name durable: on Unix a directory is synced like a file.
-fn sync_directory(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(parent) if cfg!(unix) => {
-            let parent = if parent.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                parent
-            };
-            File::open(parent)?.sync_all()
-        }
-        _ => Ok(()),
     }
 }

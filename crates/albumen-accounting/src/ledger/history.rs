@@ -1,7 +1,7 @@
 use std::path::Path;
 
+use albumen_files::sha256_hex;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{LEDGER_VERSION, LedgerError};
 use crate::{AccountingError, Event, Guarantee, TuningRuns, Unit, account_tuned};
@@ -278,16 +278,4 @@ fn parse_line<'a, T: Deserialize<'a>>(line: &'a [u8], number: usize) -> Result<T
 
 fn trim(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\n").unwrap_or(line)
-}
-
-/// SHA-256 of some bytes, lower-case hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -9,7 +9,7 @@ mod file;
 mod history;
 
 pub use file::Ledger;
-pub use history::{Entry, Header, History, sha256_hex};
+pub use history::{Entry, Header, History};
 
 use std::path::PathBuf;
 

@@ -11,11 +11,8 @@ use std::path::{Path, PathBuf};
 use albumen_assets::{
     Client, Clients, Contents, Error, Fetcher, FilePin, Home, Outcome, Pin, Progress,
 };
-use sha2::{Digest, Sha256};
 
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
-}
+pub(crate) use albumen_files::sha256_hex as sha256;
 
 /// Pins live as long as the program; those of a test do too.
 fn leak(text: impl Into<String>) -> &'static str {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::folders::one_line;
 use super::inside::Root;
@@ -153,12 +152,12 @@ impl Reader<'_> {
 /// A name for an album without one, from its own row alone: which albums of an owner fall under
 /// the bound must not depend on other owners' rows, as it would with a line's number.
 fn name_of(files: &[String]) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = albumen_files::Hasher::default();
     for file in files {
-        hash.update((file.len() as u64).to_le_bytes());
-        hash.update(file);
+        hash.update(&(file.len() as u64).to_le_bytes());
+        hash.update(file.as_bytes());
     }
-    format!("row-{:x}", hash.finalize())
+    format!("row-{}", hash.hex())
 }
 
 fn files(one: Option<String>, many: Option<Vec<String>>) -> Result<Vec<String>, &'static str> {

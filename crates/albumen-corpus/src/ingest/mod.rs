@@ -18,10 +18,10 @@ mod photo;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use albumen_dp::Sensitive;
+use albumen_files::write_private;
 use albumen_schema::config::{CorpusConfig, InputFormat, OwnerlessAlbums};
 use albumen_schema::{Album, Photo, PhotoContent, Unit};
 use rayon::prelude::*;
@@ -97,9 +97,7 @@ fn write_log(path: &Path, set_aside: &[SetAside]) -> std::io::Result<()> {
         serde_json::to_writer(&mut text, entry)?;
         text.push(b'\n');
     }
-    let mut file = fs::File::create(path)?;
-    file.write_all(&text)?;
-    file.sync_all()
+    Ok(write_private(path, &text)?)
 }
 
 fn check(config: &CorpusConfig, found: &Ingested, log: Option<&Path>) -> Result<(), IngestError> {

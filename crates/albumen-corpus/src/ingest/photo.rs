@@ -12,7 +12,6 @@ use image::metadata::Orientation;
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba,
 };
-use sha2::{Digest, Sha256};
 
 use super::jpeg;
 
@@ -54,7 +53,7 @@ impl Inspector {
     /// The photo's facts, or why it cannot be used, in words for the private log.
     pub(super) fn inspect(&self, path: &Path) -> Result<Facts, String> {
         let bytes = read(path)?;
-        let sha256 = format!("{:x}", Sha256::digest(&bytes));
+        let sha256 = albumen_files::sha256_hex(&bytes);
         if let Some(facts) = lock(&self.known).get(&sha256) {
             return facts.clone();
         }

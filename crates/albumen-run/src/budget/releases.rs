@@ -1,13 +1,13 @@
 //! The one-shot releases of a configuration: fixed charges, known before any data is read.
 
-use albumen_dp::{DpError, OneShot};
+use albumen_oneshot::{OneShot, OneShotError};
 use albumen_schema::Config;
 use albumen_schema::Unit;
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_train::escrow::Planned;
 
 /// The one-shot releases that `config` asks for, in the order in which they run.
-pub(super) fn configured(config: &Config) -> Result<Vec<Planned>, DpError> {
+pub(super) fn configured(config: &Config) -> Result<Vec<Planned>, OneShotError> {
     let wanted = config.release.wanted().into_iter();
     wanted
         .map(|(stage, epsilon)| {

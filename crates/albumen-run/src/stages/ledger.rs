@@ -1,7 +1,7 @@
 //! The run's ledger: opened for one release at a time, read for everything else.
 
-use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Guarantee, Header, History, Ledger, account};
+use albumen_files::sha256_hex;
 use anyhow::{Context, ensure};
 
 use super::{Ring, Stage};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use albumen_accounting::ledger::sha256_hex;
 use albumen_accounting::{Event, History, Ledger};
 use albumen_dp::{Randomness, Released, Sensitive, encode_f32};
+use albumen_files::sha256_hex;
 use albumen_lm::{AnyPrefix, Budget as MicroBatch, LoraLayout};
 use albumen_schema::statistic::STATISTICS;
 use albumen_schema::{Config, StageManifest};
@@ -196,7 +196,7 @@ impl Runner {
         let params = read_adapter(&path, layout)?;
         let history = History::read(&self.dir.ledger())?;
         ensure!(
-            history.contains(stage.name(), &sha256_hex(&encode_f32(&params))),
+            history.contains(stage.name(), &sha256_hex(encode_f32(&params))),
             "{} is not in this run's ledger\n  hint: the ledger or the model was replaced; put the \
              newest copy of both back, or start a new run with another --out",
             path.display()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use albumen_corpus::{group_units, load_texts};
 use albumen_dp::{Released, Sensitive};
+use albumen_oneshot::Drawn;
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{NoisyCounts, UnitTexts};
 use albumen_train::escrow::{COUNTS, release_once};
@@ -40,7 +41,7 @@ impl Runner {
     }
 
     /// One noisy statistic of the albums that training sees, not yet paid for.
-    fn measure(&self, stage: &str, epsilon: f64) -> anyhow::Result<Released<NoisyCounts>> {
+    fn measure(&self, stage: &str, epsilon: f64) -> anyhow::Result<Released<NoisyCounts, Drawn>> {
         let units = self.units()?;
         let mechanism = mechanism(&self.config, epsilon);
         let release = &self.config.release;

@@ -33,6 +33,7 @@ use std::fs;
 use std::path::Path;
 
 use albumen_accounting::History;
+use albumen_files::{Part, sha256_hex, sha256_of_file};
 use albumen_schema::config::ExportFormat;
 use albumen_schema::{
     Config, Curated, Departure, ModelStatement, PrivacyStatement, PublicTrainingStatement,
@@ -89,7 +90,8 @@ pub struct Release<'a> {
     pub departed: &'a [Departure],
 }
 
-/// Writes the release to `out`, replacing what lies there only when the new one is whole.
+/// Writes the release to `out`, replacing what lies there only when the new one is whole and on the
+/// disk.
 ///
 /// # Guarantee
 /// The statement is recomputed from the ledger, never taken from the configuration, and
@@ -116,9 +118,9 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
             sampled: release.curated.len(),
         });
     }
-    let part = files::part_of(out);
-    remove(&part)?;
-    let pictures = rows::copy_pictures(&rows, release.images, &part)?;
+    let whole = Part::start(out)?;
+    let part = whole.path();
+    let pictures = rows::copy_pictures(&rows, release.images, part)?;
     files::write_bytes(&part.join(METADATA_FILE), &rows::jsonl(&rows)?)?;
     rows::write_table(&part.join(ALBUMS_FILE), &rows)?;
     files::write_bytes(&part.join(LEDGER_FILE), &bytes[..complete])?;
@@ -133,9 +135,9 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     let card = card::write(release, &statement, &rows)?;
     files::write_bytes(&part.join(CARD_FILE), card.as_bytes())?;
     names.push(CARD_FILE.to_owned());
-    names.extend(write_forms(release.config, &rows, &pictures, &part)?);
+    names.extend(write_forms(release.config, &rows, &pictures, part)?);
 
-    statement.files = hashes(&part, &names)?;
+    statement.files = hashes(part, &names)?;
     if release
         .config
         .export
@@ -144,14 +146,14 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     {
         let bytes = card::croissant(release.config, &statement, &rows)?;
         files::write_bytes(&part.join(CROISSANT_FILE), &bytes)?;
-        let hash = albumen_accounting::ledger::sha256_hex(&bytes);
+        let hash = sha256_hex(&bytes);
         statement.files.insert(CROISSANT_FILE.to_owned(), hash);
     }
     let hashed = pictures.into_iter().map(|(name, p)| (name, p.sha256));
     statement.files.extend(hashed);
     let json = statement::seal(&mut statement)?;
     files::write_bytes(&part.join(PRIVACY_FILE), &json)?;
-    swap(&part, out)?;
+    whole.finish()?;
     Ok(statement)
 }
 
@@ -183,27 +185,6 @@ fn write_forms(
 fn hashes(part: &Path, names: &[String]) -> Result<BTreeMap<String, String>> {
     names
         .iter()
-        .map(|name| Ok((name.clone(), files::sha256_of(&part.join(name))?)))
+        .map(|name| Ok((name.clone(), sha256_of_file(&part.join(name))?)))
         .collect()
-}
-
-/// Puts `part` in the place of `out`. A kill between the two renames leaves the old release under
-/// `.old` and the new one under `.part`, both whole.
-fn swap(part: &Path, out: &Path) -> Result<()> {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".old");
-    let old = Path::new(&name);
-    remove(old)?;
-    if out.exists() {
-        fs::rename(out, old).map_err(io_error("rename", out))?;
-    }
-    fs::rename(part, out).map_err(io_error("rename", part))?;
-    remove(old)
-}
-
-fn remove(directory: &Path) -> Result<()> {
-    if directory.exists() {
-        fs::remove_dir_all(directory).map_err(io_error("remove", directory))?;
-    }
-    Ok(())
 }

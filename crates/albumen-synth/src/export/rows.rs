@@ -103,17 +103,16 @@ pub(super) fn copy_pictures(rows: &[Row<'_>], images: &Path, release: &Path) -> 
             if !from.is_file() {
                 return Err(SynthError::MissingPicture { path: from });
             }
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent).map_err(io_error("create", parent))?;
-            }
             let bytes = fs::read(&from).map_err(io_error("read", &from))?;
             let (width, height) = dimensions(&bytes).map_err(|e| SynthError::DamagedPicture {
                 path: from,
                 reason: e.to_string(),
             })?;
-            files::write_bytes(&to, &bytes)?;
+            files::make_parent(&to)?;
+            // The release as a whole gets its name once every file of it is on the disk.
+            fs::write(&to, &bytes).map_err(io_error("write", &to))?;
             let picture = Picture {
-                sha256: albumen_accounting::ledger::sha256_hex(&bytes),
+                sha256: albumen_files::sha256_hex(&bytes),
                 bytes: bytes.len() as u64,
                 width,
                 height,

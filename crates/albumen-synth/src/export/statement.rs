@@ -125,7 +125,7 @@ pub(super) fn check(statement: &PrivacyStatement, asked: &PrivacyConfig) -> Resu
 pub(super) fn seal(statement: &mut PrivacyStatement) -> Result<Vec<u8>> {
     PLACEHOLDER.clone_into(&mut statement.statement_sha256);
     let bytes = to_bytes(statement)?;
-    statement.statement_sha256 = albumen_accounting::ledger::sha256_hex(&bytes);
+    statement.statement_sha256 = albumen_files::sha256_hex(&bytes);
     to_bytes(statement)
 }
 

@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use albumen_accounting::ledger::{Header, sha256_hex};
+use albumen_accounting::ledger::Header;
 use albumen_accounting::{Event, Ledger};
+use albumen_files::sha256_hex;
 use albumen_schema::statistic::{ALBUM_COUNT, ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{Config, Curated, NoisyCounts, Reason, SyntheticAlbum, Unit, Verdict};
 use albumen_synth::export::{Release, export};

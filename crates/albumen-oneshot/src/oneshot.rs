@@ -1,5 +1,6 @@
-use albumen_accounting::Event;
-use albumen_schema::{NoisyCounts, Unit};
+use albumen_accounting::{Event, Unit};
+use albumen_dp::{Released, Scope, Sensitive};
+use albumen_schema::NoisyCounts;
 use opendp::core::Measurement;
 use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::error::Fallible;
@@ -8,12 +9,28 @@ use opendp::measures::MaxDivergence;
 use opendp::metrics::{L1Distance, SymmetricDistance};
 use serde::{Deserialize, Serialize};
 
-use crate::Sensitive;
-use crate::error::{DpError, check};
-use crate::released::{Released, Scope};
+use crate::error::{OneShotError, check};
 
 /// Laplace noise on a vector of whole numbers.
 type Laplace = Measurement<VectorDomain<AtomDomain<i64>>, L1Distance<i64>, MaxDivergence, Vec<i64>>;
+
+/// What stands in the type of a release that [`OneShot`] made: noise was drawn for it.
+///
+/// Only this crate can make one, so only this crate can make a `Released<_, Drawn>`:
+/// ```compile_fail,E0423
+/// fn forge(event: albumen_accounting::Event, scope: albumen_dp::Scope) {
+///     albumen_dp::Released::sealed_by(albumen_oneshot::Drawn(()), 0.0, event, scope);
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// use albumen_dp::{Released, Scope};
+/// struct Mine;
+/// fn forge(event: albumen_accounting::Event, scope: Scope) -> Released<f64, albumen_oneshot::Drawn> {
+///     Released::sealed_by(Mine, 0.0, event, scope)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Drawn(());
 
 /// A release made once, outside training: a count, a histogram or a quantile.
 ///
@@ -46,12 +63,21 @@ impl OneShot {
     /// unit.
     ///
     /// # Errors
-    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    /// [`OneShotError::OutOfRange`] for public settings, [`OneShotError::OpenDp`].
     pub fn count(
         &self,
         category: &str,
         items_per_unit: &Sensitive<Vec<u64>>,
-    ) -> Result<Released<NoisyCounts>, DpError> {
+    ) -> Result<Released<NoisyCounts, Drawn>, OneShotError> {
+        let (counts, event) = self.noisy_count(category, items_per_unit)?;
+        Ok(self.released(counts, event))
+    }
+
+    fn noisy_count(
+        &self,
+        category: &str,
+        items_per_unit: &Sensitive<Vec<u64>>,
+    ) -> Result<(NoisyCounts, Event), OneShotError> {
         self.validate()?;
         #[expect(
             clippy::disallowed_methods,
@@ -67,12 +93,21 @@ impl OneShot {
     /// item of each unit, by position, and items of other categories are left out.
     ///
     /// # Errors
-    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    /// [`OneShotError::OutOfRange`] for public settings, [`OneShotError::OpenDp`].
     pub fn histogram(
         &self,
         categories: &[String],
         items: &Sensitive<Vec<Vec<usize>>>,
-    ) -> Result<Released<NoisyCounts>, DpError> {
+    ) -> Result<Released<NoisyCounts, Drawn>, OneShotError> {
+        let (counts, event) = self.noisy_histogram(categories, items)?;
+        Ok(self.released(counts, event))
+    }
+
+    fn noisy_histogram(
+        &self,
+        categories: &[String],
+        items: &Sensitive<Vec<Vec<usize>>>,
+    ) -> Result<(NoisyCounts, Event), OneShotError> {
         self.validate()?;
         check(
             "categories",
@@ -108,7 +143,7 @@ impl OneShot {
     ///
     /// # Errors
     /// As [`OneShot::histogram`].
-    pub fn counts_event(&self, categories: usize) -> Result<Event, DpError> {
+    pub fn counts_event(&self, categories: usize) -> Result<Event, OneShotError> {
         self.validate()?;
         let measurement = self.laplace(categories).map_err(opendp)?;
         event(&measurement, &i64::from(self.max_per_unit))
@@ -118,13 +153,23 @@ impl OneShot {
     /// public and ascending, and values that are not numbers are left out.
     ///
     /// # Errors
-    /// [`DpError::OutOfRange`] for public settings, [`DpError::OpenDp`].
+    /// [`OneShotError::OutOfRange`] for public settings, [`OneShotError::OpenDp`].
     pub fn quantile(
         &self,
         alpha: f64,
         candidates: &[f64],
         values: &Sensitive<Vec<Vec<f64>>>,
-    ) -> Result<Released<f64>, DpError> {
+    ) -> Result<Released<f64, Drawn>, OneShotError> {
+        let (value, event) = self.noisy_quantile(alpha, candidates, values)?;
+        Ok(self.released(value, event))
+    }
+
+    fn noisy_quantile(
+        &self,
+        alpha: f64,
+        candidates: &[f64],
+        values: &Sensitive<Vec<Vec<f64>>>,
+    ) -> Result<(f64, Event), OneShotError> {
         self.validate()?;
         check("alpha", alpha, (0.0..=1.0).contains(&alpha), "from 0 to 1")?;
         #[expect(
@@ -154,7 +199,7 @@ impl OneShot {
         let measurement = make(at_one / self.epsilon).map_err(opendp)?;
         let event = event(&measurement, &self.max_per_unit)?;
         let output = measurement.invoke(&items).map_err(opendp)?;
-        Ok(Released::new(output, event, self.scope()))
+        Ok((output, event))
     }
 
     /// Laplace noise on every count, which together have a sensitivity of `max_per_unit` in L1.
@@ -162,16 +207,16 @@ impl OneShot {
         &self,
         categories: Vec<String>,
         counts: &Vec<i64>,
-    ) -> Result<Released<NoisyCounts>, DpError> {
+    ) -> Result<(NoisyCounts, Event), OneShotError> {
         let measurement = self.laplace(categories.len()).map_err(opendp)?;
         let event = event(&measurement, &i64::from(self.max_per_unit))?;
         let counts = measurement.invoke(counts).map_err(opendp)?;
-        let released = NoisyCounts {
+        let noisy = NoisyCounts {
             categories,
             counts,
             max_per_unit: self.max_per_unit,
         };
-        Ok(Released::new(released, event, self.scope()))
+        Ok((noisy, event))
     }
 
     fn laplace(&self, categories: usize) -> Fallible<Laplace> {
@@ -183,15 +228,21 @@ impl OneShot {
         )
     }
 
-    fn scope(&self) -> Scope {
-        Scope {
+    /// Seals what a measurement gave, with what it costs. This is the only place that makes one.
+    fn released<T>(&self, value: T, event: Event) -> Released<T, Drawn> {
+        let scope = Scope {
             unit: self.unit,
             declared_units: self.declared_units,
             insecure: false,
-        }
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the value is opendp's output, and the event is that of its own privacy map"
+        )]
+        Released::sealed_by(Drawn(()), value, event, scope)
     }
 
-    fn validate(&self) -> Result<(), DpError> {
+    fn validate(&self) -> Result<(), OneShotError> {
         check(
             "epsilon",
             self.epsilon,
@@ -211,7 +262,7 @@ impl OneShot {
 fn event<DI, MI, T>(
     measurement: &Measurement<DI, MI, MaxDivergence, T>,
     distance: &MI::Distance,
-) -> Result<Event, DpError>
+) -> Result<Event, OneShotError>
 where
     DI: opendp::core::Domain,
     MI: opendp::core::Metric,
@@ -225,13 +276,15 @@ where
 
 /// opendp's error with its message; none of its messages on these paths carry data.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn opendp(error: opendp::error::Error) -> DpError {
+fn opendp(error: opendp::error::Error) -> OneShotError {
     let message = error.message.as_deref().unwrap_or("no message");
-    DpError::OpenDp(format!("{:?}: {message}", error.variant))
+    OneShotError::OpenDp(format!("{:?}: {message}", error.variant))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn one_shot(epsilon: f64, max_per_unit: u32) -> OneShot {
@@ -243,8 +296,8 @@ mod tests {
         }
     }
 
-    fn charged<T>(released: &Released<T>) -> f64 {
-        match released.event() {
+    fn charged(event: &Event) -> f64 {
+        match event {
             Event::PureDp { epsilon } => *epsilon,
             other => panic!("{other:?}"),
         }
@@ -258,9 +311,9 @@ mod tests {
         let mut squares = 0.0;
         let n = 4000;
         for _ in 0..n {
-            let released = settings.count("items", &items).unwrap();
-            assert!((charged(&released) - 1.0).abs() < 1e-9);
-            let x = released.peek().counts[0] as f64;
+            let (found, event) = settings.noisy_count("items", &items).unwrap();
+            assert!((charged(&event) - 1.0).abs() < 1e-9);
+            let x = found.counts[0] as f64;
             sum += x;
             squares += x * x;
         }
@@ -283,10 +336,9 @@ mod tests {
         let items = Sensitive::new(vec![vec![0, 1, 1], vec![7], vec![1]]);
         let settings = one_shot(40.0, 2);
         let names = ["a", "b", "c"].map(str::to_owned);
-        let released = settings.histogram(&names, &items).unwrap();
-        assert!((charged(&released) - 40.0).abs() < 1e-6);
-        assert_eq!(settings.counts_event(3).unwrap(), *released.event());
-        let found = released.peek();
+        let (found, event) = settings.noisy_histogram(&names, &items).unwrap();
+        assert!((charged(&event) - 40.0).abs() < 1e-6);
+        assert_eq!(settings.counts_event(3).unwrap(), event);
         assert_eq!(found.counts, [1, 2, 0]);
         assert_eq!((&found.categories[..], found.max_per_unit), (&names[..], 2));
     }
@@ -336,10 +388,8 @@ mod tests {
             let settings = one_shot(1.0, bound);
             let mut squares = 0.0;
             for _ in 0..40 {
-                let released = settings.histogram(&names, &nobody).unwrap();
-                squares += (released.peek().counts.iter())
-                    .map(|&n| (n * n) as f64)
-                    .sum::<f64>();
+                let (found, _) = settings.noisy_histogram(&names, &nobody).unwrap();
+                squares += (found.counts.iter()).map(|&n| (n * n) as f64).sum::<f64>();
             }
             // 20,000 draws: the standard error of the variance is sqrt(5 / 20000) = 1.6% of it.
             let variance = squares / 20_000.0;
@@ -354,22 +404,18 @@ mod tests {
     fn quantiles_are_candidates_near_the_quantile() {
         let values = Sensitive::new((0..500).map(|i| vec![f64::from(i), f64::NAN]).collect());
         let candidates: Vec<f64> = (0..50).map(|i| f64::from(i) * 10.0).collect();
-        let released = one_shot(20.0, 2)
-            .quantile(0.9, &candidates, &values)
+        let (found, event) = one_shot(20.0, 2)
+            .noisy_quantile(0.9, &candidates, &values)
             .unwrap();
-        assert!((charged(&released) - 20.0).abs() < 1e-6);
-        assert!(
-            (released.peek() - 450.0).abs() <= 20.0,
-            "{}",
-            released.peek()
-        );
+        assert!((charged(&event) - 20.0).abs() < 1e-6);
+        assert!((found - 450.0).abs() <= 20.0, "{found}");
     }
 
     #[test]
     fn errors_of_opendp_keep_their_message() {
         let values = Sensitive::new(vec![vec![1.0]]);
         match one_shot(1.0, 1).quantile(0.5, &[2.0, 2.0], &values) {
-            Err(DpError::OpenDp(message)) => {
+            Err(OneShotError::OpenDp(message)) => {
                 assert!(message.contains("strictly increasing"), "{message}");
             }
             _ => panic!("equal candidates were taken"),
