@@ -8,7 +8,7 @@ use std::path::Path;
 
 use albumen_schema::Departure;
 
-use crate::run_dir::write_whole;
+use albumen_files::write_whole;
 
 /// The record in a run's directory.
 pub(crate) const FILE: &str = "departures.json";
@@ -48,7 +48,7 @@ pub(crate) fn record(path: &Path, departures: &[Departure]) -> anyhow::Result<()
 fn write(path: &Path, departures: &[Departure]) -> anyhow::Result<()> {
     let mut text = serde_json::to_vec_pretty(departures)?;
     text.push(b'\n');
-    write_whole(path, &text)
+    Ok(write_whole(path, &text)?)
 }
 
 #[cfg(test)]

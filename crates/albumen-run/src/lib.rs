@@ -25,7 +25,7 @@ pub use check::{Checked, check};
 pub use failure::{Failure, Outcome};
 pub use observer::{News, Observer, Progress, Shared, Silent};
 pub use pseudo::{Pseudo, pseudo};
-pub use run_dir::{RunDir, write_whole};
+pub use run_dir::RunDir;
 pub use runner::{Options, Runner, Work};
 pub use stages::{Ring, STAMP, Stage, UnknownStage, Written};
 pub use sweep::{Swept, sweep};

@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::failure::Outcome;
 use crate::models::Models;
 use crate::observer::{News, Progress, Shared};
-use crate::run_dir::write_whole;
 use crate::stages::{ensure_apart, preamble};
+use albumen_files::write_whole;
 
 /// What is sampled, and from what.
 pub struct Pseudo<'a> {

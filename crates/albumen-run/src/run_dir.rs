@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use albumen_files::{Part, make_private_dir, sha256_of_file, write_whole};
 use albumen_schema::{Config, StageManifest};
 use anyhow::{Context, bail, ensure};
-use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use crate::departures;
@@ -56,14 +55,8 @@ impl RunDir {
     }
 
     fn make_private(&self) -> anyhow::Result<()> {
-        let private = self.private();
-        fs::create_dir_all(private.join("escrow"))?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&private, fs::Permissions::from_mode(0o700))?;
-        }
-        Ok(())
+        make_private_dir(&self.private())?;
+        Ok(fs::create_dir_all(self.private().join("escrow"))?)
     }
 
     /// Writes `run.toml`. Once the ledger holds an event, what led to it must stay as it was.
@@ -88,7 +81,7 @@ impl RunDir {
                 );
             }
         }
-        write_whole(&path, config.to_toml()?.as_bytes())
+        Ok(write_whole(&path, config.to_toml()?.as_bytes())?)
     }
 
     /// The directory itself.
@@ -156,71 +149,6 @@ fn asked(config: &Config) -> [serde_json::Value; 2] {
     [Stage::Caption, Stage::Summarize].map(|stage| served::settings(config, stage))
 }
 
-/// A directory that is being written: `NAME.part` until it is whole.
-pub(crate) struct Part {
-    part: PathBuf,
-    target: PathBuf,
-}
-
-impl Part {
-    /// Starts `target` anew; an unfinished try is removed.
-    pub(crate) fn start(target: &Path) -> anyhow::Result<Self> {
-        let part = part_of(target);
-        if part.exists() {
-            fs::remove_dir_all(&part)?;
-        }
-        Self::resume(target)
-    }
-
-    /// Goes on with an unfinished try, for stages that can.
-    pub(crate) fn resume(target: &Path) -> anyhow::Result<Self> {
-        let part = part_of(target);
-        fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
-        Ok(Self {
-            part,
-            target: target.to_owned(),
-        })
-    }
-
-    /// Where to write.
-    pub(crate) fn path(&self) -> &Path {
-        &self.part
-    }
-
-    /// Renames the directory to its name, in place of what was there.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
-        sync(&self.part)?;
-        if self.target.exists() {
-            fs::remove_dir_all(&self.target)?;
-        }
-        fs::rename(&self.part, &self.target)?;
-        self.target.parent().map_or(Ok(()), sync)
-    }
-}
-
-fn part_of(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    target.with_file_name(name)
-}
-
-fn sync(dir: &Path) -> anyhow::Result<()> {
-    Ok(File::open(dir)?.sync_all()?)
-}
-
-/// Writes a file whole or not at all.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    // A bare file name has an empty parent.
-    let named = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let dir = named.unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)
-        .with_context(|| format!("cannot write into {}", dir.display()))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync(dir)
-}
-
 /// SHA-256 of every file below `dir` but the manifest, by relative path.
 pub(crate) fn hashes(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
@@ -232,18 +160,10 @@ pub(crate) fn hashes(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
             .to_string_lossy()
             .into_owned();
         if entry.file_type().is_file() && name != MANIFEST {
-            found.insert(name, hash_file(entry.path())?);
+            found.insert(name, sha256_of_file(entry.path())?);
         }
     }
     Ok(found)
-}
-
-/// SHA-256 of a file, lower-case hexadecimal.
-pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }
 
 /// The manifest at `path`, if it reads.
@@ -283,10 +203,10 @@ pub(crate) fn copy_whole(source: &Path, target: &Path) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot copy {}", entry.path().display()))?;
         }
     }
-    part.finish()
+    Ok(part.finish()?)
 }
 
 /// Writes a manifest.
 pub(crate) fn write_manifest(path: &Path, manifest: &StageManifest) -> anyhow::Result<()> {
-    write_whole(path, &serde_json::to_vec_pretty(manifest)?)
+    Ok(write_whole(path, &serde_json::to_vec_pretty(manifest)?)?)
 }

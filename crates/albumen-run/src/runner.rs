@@ -13,8 +13,9 @@ use crate::failure::Outcome;
 use crate::memory::{ensure_fits, needs};
 use crate::models::Models;
 use crate::observer::{News, Progress, Shared};
-use crate::run_dir::{self, Part, RunDir};
+use crate::run_dir::{self, RunDir};
 use crate::stages::{Ring, Stage, check_public, trained};
+use albumen_files::Part;
 
 /// Runs the stages of one configuration in one run directory.
 ///
@@ -194,7 +195,7 @@ impl Runner {
             if inside {
                 // The directory and what it is made from appear together.
                 run_dir::seal(part.path(), manifest)?;
-                return part.finish();
+                return Ok(part.finish()?);
             }
             part.finish()?;
         }

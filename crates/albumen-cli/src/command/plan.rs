@@ -3,10 +3,11 @@
 mod plot;
 mod text;
 
+use albumen_files::write_whole;
 use albumen_lm::LoraLayout;
 use albumen_lm::weights::read_config;
+use albumen_run::Budget;
 use albumen_run::models::Models;
-use albumen_run::{Budget, write_whole};
 use albumen_schema::Config;
 use anyhow::Context;
 

@@ -11,8 +11,8 @@ use albumen_topics::TopicModel;
 use super::Stage;
 
 use crate::models;
-use crate::run_dir::write_whole;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 /// The funnel and the topics, for people and programs.
 pub(super) const SUMMARY_FILE: &str = "summary.json";

@@ -21,8 +21,9 @@ use super::Stage;
 use super::public::writers_of;
 
 use crate::observer::Progress;
-use crate::run_dir::{MANIFEST, Part, copy_whole, holds, seal};
+use crate::run_dir::{MANIFEST, copy_whole, holds, seal};
 use crate::runner::Runner;
+use albumen_files::Part;
 
 /// Where the evaluation left its results.
 #[derive(Debug)]

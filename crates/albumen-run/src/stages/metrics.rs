@@ -1,6 +1,6 @@
 //! `--show-private-metrics`: private numbers of training, stamped wherever they appear.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,12 +35,7 @@ impl PrivateMetrics {
         let dir = private.join("metrics");
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let path = dir.join(format!("{stage}.jsonl"));
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file =
-            (options.open(&path)).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = albumen_files::append_private(&path)?;
         let mut metrics = Self {
             observer: Arc::clone(observer),
             stage,

@@ -9,8 +9,8 @@ use albumen_train::{Model, read_public};
 use anyhow::{Context, ensure};
 
 use crate::models::LanguageModel;
-use crate::run_dir::hash_file;
 use crate::runner::Runner;
+use albumen_files::sha256_of_file;
 
 /// The input of a stage's manifest that is the preamble's file.
 const ALBUMS: &str = "preamble";
@@ -80,6 +80,6 @@ impl Runner {
             "the preamble {} is not there\n  hint: check `train.preamble`",
             path.display()
         );
-        Ok(vec![(ALBUMS, hash_file(path)?)])
+        Ok(vec![(ALBUMS, sha256_of_file(path)?)])
     }
 }

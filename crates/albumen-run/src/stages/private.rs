@@ -23,8 +23,8 @@ use super::Stage;
 use super::metrics::PrivateMetrics;
 
 use crate::models::{self, LanguageModel};
-use crate::run_dir::write_whole;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 impl Runner {
     /// Trains a model, or finds the one that a killed run had already paid for.
@@ -184,10 +184,8 @@ impl Runner {
             &dir.join("adapter.safetensors"),
             &layout.to_safetensors(params)?,
         )?;
-        write_whole(
-            &dir.join("adapter.json"),
-            &serde_json::to_vec_pretty(&description)?,
-        )
+        let description = serde_json::to_vec_pretty(&description)?;
+        Ok(write_whole(&dir.join("adapter.json"), &description)?)
     }
 
     /// The adapter of a finished training stage, if it is the one that the ledger paid for.

@@ -21,8 +21,8 @@ use super::Stage;
 use super::curate::SUMMARY_FILE;
 
 use crate::models::{self, LanguageModel};
-use crate::run_dir::write_whole;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 /// The language model with a layout's released adapters.
 struct Adapters {
@@ -130,10 +130,8 @@ impl Runner {
     /// Marks the run as one of a sweep's, before its albums are compared with the private ones.
     pub(crate) fn mark_swept(&self) -> anyhow::Result<()> {
         let mark = self.dir.root().join(OF_SWEEP);
-        write_whole(
-            &mark,
-            b"one of a sweep's runs: no release can be made of it\n",
-        )
+        let words = b"one of a sweep's runs: no release can be made of it\n";
+        Ok(write_whole(&mark, words)?)
     }
 
     /// Fails where an adapter is not the one that the ledger paid for. The model itself stays on disk.

@@ -1,13 +1,9 @@
 //! Stages whose model is behind a server.
 
-use std::io::Write;
-use std::path::Path;
-
 use albumen_endpoint::{Client, EndpointName};
 use albumen_models::{Found, Place};
 use albumen_schema::{Config, Departure, Sent};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Stage;
 
@@ -43,7 +39,7 @@ pub(crate) fn found(server: &EndpointName) -> Found {
         licence: None,
         revision: None,
         architecture: None,
-        fingerprint: format!("{:x}", Sha256::digest(server.to_string())),
+        fingerprint: albumen_files::sha256_hex(server.to_string()),
         place: Place::Endpoint,
     }
 }
@@ -109,16 +105,4 @@ fn announcement(departure: &Departure) -> String {
         "{}: {what} this machine for {}{open}",
         departure.stage, departure.host
     )
-}
-
-/// Writes a file that nobody else may read.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(bytes)
 }

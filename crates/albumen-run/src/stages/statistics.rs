@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use super::Stage;
 use super::topics::topic_of;
 use crate::budget::mechanism;
-use crate::run_dir::write_whole;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 impl Runner {
     /// Releases what `[release]` asks for, or finds what a killed run had already paid for. A file

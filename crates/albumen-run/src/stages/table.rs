@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::stage::{Ring, trained};
 use super::{served, warm_up};
-use crate::run_dir::hash_file;
+use albumen_files::sha256_of_file;
 use crate::runner::{Runner, Work};
 
 /// Where the outputs of a stage lie.
@@ -199,7 +199,7 @@ stages! {
         files: |r| {
             let mut files = r.preamble_file()?;
             if let Some(public) = &r.config().train.public {
-                files.push((warm_up::ALBUMS, hash_file(&public.path)?));
+                files.push((warm_up::ALBUMS, sha256_of_file(&public.path)?));
             }
             Ok(files)
         },
@@ -289,7 +289,7 @@ stages! {
         },
         files: |r| {
             let ledger = r.dir().ledger();
-            Ok(if ledger.exists() { vec![("ledger", hash_file(&ledger)?)] } else { Vec::new() })
+            Ok(if ledger.exists() { vec![("ledger", sha256_of_file(&ledger)?)] } else { Vec::new() })
         },
         output: Output::Release,
         run: Runner::export,

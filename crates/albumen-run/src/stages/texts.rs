@@ -105,7 +105,7 @@ impl Runner {
             _ => None,
         };
         let path = self.dir.private().join("server-said.txt");
-        match words.map(|words| served::write_private(&path, words)) {
+        match words.map(|words| albumen_files::write_private(&path, words)) {
             Some(Ok(())) => anyhow::anyhow!("{error}; its own words are in {}", path.display()),
             _ => error.into(),
         }

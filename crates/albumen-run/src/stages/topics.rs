@@ -11,8 +11,8 @@ use anyhow::Context;
 use super::Stage;
 
 use crate::models::precision;
-use crate::run_dir::write_whole;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 /// The topics with their centres.
 const TOPICS_FILE: &str = "topics.json";

@@ -11,8 +11,9 @@ use anyhow::Context;
 use super::Stage;
 use super::private::{engine, read_adapter};
 
-use crate::run_dir::{read_manifest, write_whole};
+use crate::run_dir::read_manifest;
 use crate::runner::{Runner, Work};
+use albumen_files::write_whole;
 
 /// The input of this stage's manifest that is the public albums' file.
 pub(super) const ALBUMS: &str = "albums";

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::private::engine;
 use crate::observer::Progress;
-use crate::run_dir::{MANIFEST, Part, holds, seal};
+use crate::run_dir::{MANIFEST, holds, seal};
 use crate::runner::Runner;
+use albumen_files::Part;
 
 impl Runner {
     /// The albums of models that took the configured steps without privacy.

@@ -85,7 +85,7 @@ impl Run<'_> {
             return Ok(empty(&self.escrow())?);
         }
         let mut ledger = self.ledger();
-        let paid = release_once::<_, Failed>(
+        let paid = release_once::<_, _, Failed>(
             &mut ledger,
             STAGE,
             &self.escrow(),

@@ -74,7 +74,7 @@ fn trained(
         }],
     };
     let (mut seen, mut taken) = (Vec::new(), 0);
-    let paid = release_once::<_, Box<dyn std::error::Error>>(
+    let paid = release_once::<_, _, Box<dyn std::error::Error>>(
         &mut ledger,
         "train",
         &dir.path().join("escrow"),
