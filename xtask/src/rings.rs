@@ -143,6 +143,11 @@ pub(crate) const CRATES: &[Row] = &[
         "files that are whole or not there, files that only their owner may read, SHA-256",
     ),
     row(
+        "albumen-verify",
+        Ring::Core,
+        "checks a release and accounts for its privacy: library and auditor's program",
+    ),
+    row(
         "albumen-corpus",
         Ring::Private,
         "the only reader of private photos: formats, contribution bounds, captions, summaries",

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use albumen_run::Stage;
 use albumen_schema::config::LoraTargets;
+use albumen_verify::command::{AccountArgs, VerifyArgs};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
@@ -135,52 +136,6 @@ pub struct PlanArgs {
     /// Draw how epsilon moves, what it means and what it is spent on, as an SVG picture
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
-    /// Print one JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `albumen account`.
-#[derive(Debug, Args)]
-pub struct AccountArgs {
-    /// A Poisson-sampled Gaussian: noise multiplier, sampling rate, steps; or gaussian:SIGMA,
-    /// laplace:SCALE, discrete_gaussian:SIGMA,SENSITIVITY, pure_dp:EPSILON. Repeat to compose
-    #[arg(
-        long = "event",
-        value_name = "SIGMA,Q,STEPS",
-        conflicts_with = "epsilon"
-    )]
-    pub events: Vec<String>,
-    /// A run's ledger.jsonl or a release's privacy.json: its events, tuning runs and delta.
-    /// Several compose to what all of them spent on the same albums
-    #[arg(long = "ledger", value_name = "FILE", conflicts_with = "epsilon")]
-    pub ledgers: Vec<PathBuf>,
-    /// Charge for choosing among runs: fixed:COUNT, secret_poisson:MEAN, or
-    /// secret_negative_binomial:ETA,GAMMA
-    #[arg(long, value_name = "RUNS", conflicts_with = "ledgers")]
-    pub tuning_runs: Option<String>,
-    /// Delta of the guarantee; a ledger has its own
-    #[arg(long, required_unless_present = "ledgers")]
-    pub delta: Option<f64>,
-    /// Epsilon to be met: solves for the noise multiplier
-    #[arg(long, requires_all = ["sampling_rate", "steps"])]
-    pub epsilon: Option<f64>,
-    /// Sampling rate, for --epsilon
-    #[arg(long, value_name = "Q")]
-    pub sampling_rate: Option<f64>,
-    /// Number of steps, for --epsilon
-    #[arg(long, value_name = "T")]
-    pub steps: Option<u64>,
-    /// Print one JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `albumen verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The release directory
-    pub release: PathBuf,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -1,14 +1,13 @@
 //! The commands.
 
-pub(crate) mod account;
 pub(crate) mod assets;
+pub(crate) mod auditor;
 pub(crate) mod dataset;
 pub(crate) mod evaluate;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod sweep;
-pub(crate) mod verify;
 
 use std::path::Path;
 

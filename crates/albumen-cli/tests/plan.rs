@@ -357,7 +357,7 @@ fn account_reads_ledgers_and_statements() {
     assert_eq!(more["events"].as_array().unwrap().len(), 4);
 
     let history = albumen_accounting::History::read(Path::new(path)).unwrap();
-    let statement = albumen_synth::export::of_ledger(&history).unwrap();
+    let statement = albumen_verify::statement::of_ledger(&history).unwrap();
     let json = dir.path().join("privacy.json");
     fs::write(&json, serde_json::to_vec(&statement).unwrap()).unwrap();
     assert_eq!(accounted(&["--ledger", json.to_str().unwrap()]), found);

@@ -19,8 +19,8 @@ use albumen_schema::{Config, SyntheticAlbum, Unit};
 use albumen_synth::curate::{CurationSummary, Curator, WordList};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::render;
-use albumen_synth::verify::verify;
 use albumen_topics::{KMeans, TopicModel};
+use albumen_verify::verify;
 use albumen_vision::Embedder;
 
 const CONFIG: &str = r#"

@@ -87,20 +87,15 @@ pub enum SynthError {
     /// The ledger is damaged.
     #[error("{0}")]
     Ledger(#[from] albumen_accounting::LedgerError),
-    /// The ledger's events cannot be accounted.
-    #[error("cannot recompute epsilon from the ledger: {0}")]
-    Accounting(#[from] albumen_accounting::AccountingError),
     /// A statistic of the run is not the one that the ledger paid for.
     #[error("{} is not what the ledger paid for; put the file of that run back, or start a new run", path.display())]
     Statistic {
         /// The file.
         path: PathBuf,
     },
-    /// The ledger names no release.
-    #[error(
-        "the ledger holds no event, so no model was trained under it; run `albumen train` first"
-    )]
-    EmptyLedger,
+    /// The ledger does not give a guarantee.
+    #[error(transparent)]
+    Guarantee(#[from] albumen_verify::VerifyError),
     /// The ledger spends more than the configuration allows.
     #[error(
         "the ledger spends epsilon {spent} at delta {delta}, and the configuration allows {asked}; nothing was exported: raise `privacy.epsilon` if that is acceptable, or start a new run"
@@ -146,12 +141,6 @@ pub enum SynthError {
         path: PathBuf,
         /// The decoder's message.
         reason: String,
-    },
-    /// There is no directory to verify.
-    #[error("{} is no directory; name the release directory, the one that holds privacy.json", path.display())]
-    NotARelease {
-        /// What was named.
-        path: PathBuf,
     },
     /// The data card's template failed.
     #[error("cannot write the data card: {0}")]

@@ -19,6 +19,5 @@ pub mod storage;
 pub mod style;
 mod table;
 pub mod topics;
-pub mod verify;
 
 pub use error::{Result, SynthError};

@@ -18,7 +18,7 @@ use albumen_endpoint::{Client, EndpointConfig};
 use albumen_schema::{Config, Departure, PrivacyStatement, Sent, SyntheticAlbum};
 use albumen_synth::export::{Release, export};
 use albumen_synth::render::{EndpointPainter, Rendered, image_path, render};
-use albumen_synth::verify::verify;
+use albumen_verify::verify;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::{albums, config, make_release};

@@ -14,7 +14,7 @@ use albumen_accounting::{Event, account};
 use albumen_schema::{ModelStatement, ModelUse, PrivacyStatement, Reason, Unit};
 use albumen_synth::SynthError;
 use albumen_synth::export::{Release, export};
-use albumen_synth::verify::verify;
+use albumen_verify::verify;
 use common::{albums, config, draw, make_release, make_release_with_statistics, write_ledger};
 
 fn text(path: &Path) -> String {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use albumen_schema::config::ExportFormat;
 use albumen_schema::{Config, PrivacyStatement};
 use albumen_synth::export::{Release, export};
-use albumen_synth::verify::verify;
+use albumen_verify::verify;
 use arrow::array::{Array, BinaryArray, Int32Array, ListArray, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field};
 use common::{albums, config, draw, make_release, write_ledger};

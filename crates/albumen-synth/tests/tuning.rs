@@ -17,7 +17,7 @@ use albumen_schema::config::TuningRuns;
 use albumen_schema::{Config, PrivacyStatement, Unit};
 use albumen_synth::SynthError;
 use albumen_synth::export::{Release, export};
-use albumen_synth::verify::verify;
+use albumen_verify::verify;
 use common::{albums, config, draw};
 
 const EVENT: Event = Event::Gaussian {

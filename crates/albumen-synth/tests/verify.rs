@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use albumen_schema::{PrivacyStatement, PublicTrainingStatement};
 use albumen_synth::export::{Release, export};
-use albumen_synth::verify::verify;
+use albumen_verify::verify;
 use common::{albums, config, make_release, make_release_with_statistics};
 use serde_json::{Value, json};
 

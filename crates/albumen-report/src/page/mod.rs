@@ -17,8 +17,10 @@ use albumen_files::write_whole;
 use albumen_schema::{
     Curated, Departure, PrivacyStatement, PublicTrainingStatement, Statistic, TOOL,
 };
+use albumen_synth::SynthError;
 use albumen_synth::curate::CurationSummary;
-use albumen_synth::export::{of_ledger, words};
+use albumen_synth::export::words;
+use albumen_verify::statement::of_ledger;
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
@@ -82,7 +84,7 @@ pub fn write_report(data: &ReportData<'_>, out: &Path) -> Result<()> {
 /// # Errors
 /// As [`write_report`].
 pub fn render_report(data: &ReportData<'_>) -> Result<String> {
-    let mut statement = of_ledger(data.ledger)?;
+    let mut statement = of_ledger(data.ledger).map_err(SynthError::from)?;
     statement.public_training = data.public_training.cloned();
     statement.left_machine = data.left_machine.to_vec();
     let kept = data.curated.iter().filter(|c| c.verdict.kept());

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{ALBUMS_FILE, COCO_FILE, IMAGES_DIR, METADATA_FILE, PARQUET_DIR, WEBDATASET_DIR};
+use super::{COCO_FILE, IMAGES_DIR, PARQUET_DIR, WEBDATASET_DIR};
 use crate::error::{Result, SynthError};
 use crate::render;
+use albumen_verify::names::{ALBUMS_FILE, METADATA_FILE};
 
 /// What the description says of the release as a whole.
 pub(super) struct About<'a> {

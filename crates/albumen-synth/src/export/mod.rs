@@ -39,25 +39,15 @@ use albumen_schema::{
     Config, Curated, Departure, ModelStatement, PrivacyStatement, PublicTrainingStatement,
 };
 
-pub use statement::of_ledger;
-pub(crate) use statement::without_own_hash;
+use albumen_verify::names::{
+    ALBUMS_FILE, CARD_FILE, LEDGER_FILE, METADATA_FILE, PRIVACY_FILE, STATISTICS_FILE,
+};
+use albumen_verify::statement::of_ledger;
 
 use self::rows::{Pictures, Row};
 use crate::error::{Result, SynthError, io_error};
 use crate::{files, statistics};
 
-/// The guarantee's file.
-pub const PRIVACY_FILE: &str = "privacy.json";
-/// The ledger's file.
-pub const LEDGER_FILE: &str = "ledger.jsonl";
-/// The data card's file.
-pub const CARD_FILE: &str = "README.md";
-/// The imagefolder's rows.
-pub const METADATA_FILE: &str = "metadata.jsonl";
-/// The rows as a table.
-pub const ALBUMS_FILE: &str = "albums.parquet";
-/// The released statistics of the private albums.
-pub const STATISTICS_FILE: &str = "statistics.json";
 /// The Croissant metadata's file.
 pub const CROISSANT_FILE: &str = "croissant.json";
 /// The COCO captions' file.
@@ -99,8 +89,8 @@ pub struct Release<'a> {
 /// number of units. Everything else here is post-processing of released values.
 ///
 /// # Errors
-/// [`SynthError::Overspent`], [`SynthError::OtherGuarantee`], [`SynthError::EmptyLedger`],
-/// [`SynthError::Ledger`], [`SynthError::Statistic`] or [`SynthError::Accounting`] for the guarantee;
+/// [`SynthError::Overspent`], [`SynthError::OtherGuarantee`], [`SynthError::Guarantee`],
+/// [`SynthError::Ledger`] or [`SynthError::Statistic`] for the guarantee;
 /// [`SynthError::NothingKept`] and [`SynthError::MissingPicture`] for the content.
 pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     let bytes = fs::read(release.ledger).map_err(io_error("read", release.ledger))?;
@@ -128,7 +118,7 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
         .map(str::to_owned)
         .to_vec();
     if !statement.statistics.is_empty() {
-        let bytes = statistics::document(statement.unit, &statement.statistics)?;
+        let bytes = albumen_verify::statistics::document(statement.unit, &statement.statistics)?;
         files::write_bytes(&part.join(STATISTICS_FILE), &bytes)?;
         names.push(STATISTICS_FILE.to_owned());
     }
@@ -151,7 +141,7 @@ pub fn export(release: &Release<'_>, out: &Path) -> Result<PrivacyStatement> {
     }
     let hashed = pictures.into_iter().map(|(name, p)| (name, p.sha256));
     statement.files.extend(hashed);
-    let json = statement::seal(&mut statement)?;
+    let json = albumen_verify::statement::seal(&mut statement)?;
     files::write_bytes(&part.join(PRIVACY_FILE), &json)?;
     whole.finish()?;
     Ok(statement)

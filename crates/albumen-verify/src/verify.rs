@@ -10,12 +10,10 @@ use std::path::Path;
 use albumen_accounting::History;
 use albumen_schema::{PrivacyStatement, TuningStatement, Unit};
 use serde::Serialize;
-use walkdir::WalkDir;
 
-use crate::error::{Result, SynthError, io_error};
-use crate::export::{
-    ALBUMS_FILE, CARD_FILE, LEDGER_FILE, METADATA_FILE, PRIVACY_FILE, of_ledger, without_own_hash,
-};
+use crate::error::{Result, VerifyError, unreadable};
+use crate::names::{ALBUMS_FILE, CARD_FILE, LEDGER_FILE, METADATA_FILE, PRIVACY_FILE};
+use crate::statement::{of_ledger, without_own_hash};
 use crate::statistics;
 
 /// Relative difference of two epsilons that another version or processor may cause.
@@ -59,11 +57,11 @@ impl VerifyReport {
 /// Checks every file of a release against `privacy.json`, and `privacy.json` against the ledger.
 ///
 /// # Errors
-/// [`SynthError::Io`] where the directory cannot be read; whatever is wrong inside it is a
+/// [`VerifyError::File`] where the directory cannot be read; whatever is wrong inside it is a
 /// difference, not an error.
 pub fn verify(release: &Path) -> Result<VerifyReport> {
     if !release.is_dir() {
-        return Err(SynthError::NotARelease {
+        return Err(VerifyError::NotARelease {
             path: release.to_owned(),
         });
     }
@@ -80,31 +78,32 @@ pub fn verify(release: &Path) -> Result<VerifyReport> {
 /// Relative paths of all regular files; anything else but a directory differs.
 fn walk(release: &Path, report: &mut VerifyReport) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    let mut filled = BTreeSet::new();
-    let mut directories = Vec::new();
-    for entry in WalkDir::new(release).min_depth(1).sort_by_file_name() {
-        let entry = entry.map_err(|e| io_error("read", release)(e.into()))?;
-        let inside = entry.path().strip_prefix(release).unwrap_or(entry.path());
-        let parts: Vec<_> = inside.iter().map(|p| p.to_string_lossy()).collect();
-        let name = parts.join("/");
-        if let Some((parent, _)) = name.rsplit_once('/') {
-            filled.insert(parent.to_owned());
+    let mut open = vec![(release.to_owned(), String::new())];
+    while let Some((dir, prefix)) = open.pop() {
+        let entries = fs::read_dir(&dir).and_then(Iterator::collect);
+        let entries: Vec<fs::DirEntry> = entries.map_err(unreadable(&dir))?;
+        if entries.is_empty() && !prefix.is_empty() {
+            let name = prefix.trim_end_matches('/');
+            report.differs(format!("{name}: is an empty directory; a release has none"));
         }
-        if entry.file_type().is_dir() {
-            directories.push(name);
-        } else if entry.file_type().is_file() {
-            found.insert(name);
-        } else {
-            report.differs(format!(
-                "{name}: is a link or special file; a release has none"
-            ));
+        for entry in entries {
+            let path = entry.path();
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            // Of the entry itself: a link is not followed.
+            let kind = entry.file_type().map_err(unreadable(&path))?;
+            if kind.is_dir() {
+                open.push((path, format!("{name}/")));
+            } else if kind.is_file() {
+                found.insert(name);
+            } else {
+                report.differs(format!(
+                    "{name}: is a link or special file; a release has none"
+                ));
+            }
         }
     }
-    for empty in directories.iter().filter(|d| !filled.contains(*d)) {
-        report.differs(format!(
-            "{empty}: is an empty directory; a release has none"
-        ));
-    }
+    // A directory lists its entries in any order.
+    report.differences.sort();
     Ok(found)
 }
 
@@ -182,7 +181,7 @@ fn check_ledger(
         return;
     }
     let recomputed = fs::read(release.join(LEDGER_FILE))
-        .map_err(io_error("read", &release.join(LEDGER_FILE)))
+        .map_err(unreadable(&release.join(LEDGER_FILE)))
         .and_then(|bytes| {
             let (history, complete) = History::parse(&bytes)?;
             Ok((of_ledger(&history)?, history, complete == bytes.len()))

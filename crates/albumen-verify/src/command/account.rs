@@ -1,16 +1,54 @@
-//! `albumen account`.
+//! `account`: what events, ledgers and releases spent, or the noise that meets an epsilon.
 
 mod file;
 mod parse;
 
+use std::io::Write;
+use std::path::PathBuf;
+
 use albumen_accounting::{Event, Part, TuningRuns, account as compose, account_tuned, calibrate};
 use albumen_schema::Unit;
 use anyhow::anyhow;
+use clap::Args;
 use serde_json::json;
 
-use crate::args::AccountArgs;
-use crate::failure::{Failure, Outcome};
-use crate::progress::{print_json, print_text};
+use super::{Failure, Outcome};
+
+/// What `account` is asked.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// A Poisson-sampled Gaussian: noise multiplier, sampling rate, steps; or gaussian:SIGMA,
+    /// laplace:SCALE, discrete_gaussian:SIGMA,SENSITIVITY, pure_dp:EPSILON. Repeat to compose
+    #[arg(
+        long = "event",
+        value_name = "SIGMA,Q,STEPS",
+        conflicts_with = "epsilon"
+    )]
+    pub events: Vec<String>,
+    /// A run's ledger.jsonl or a release's privacy.json: its events, tuning runs and delta.
+    /// Several compose to what all of them spent on the same albums
+    #[arg(long = "ledger", value_name = "FILE", conflicts_with = "epsilon")]
+    pub ledgers: Vec<PathBuf>,
+    /// Charge for choosing among runs: fixed:COUNT, secret_poisson:MEAN, or
+    /// secret_negative_binomial:ETA,GAMMA
+    #[arg(long, value_name = "RUNS", conflicts_with = "ledgers")]
+    pub tuning_runs: Option<String>,
+    /// Delta of the guarantee; a ledger has its own
+    #[arg(long, required_unless_present = "ledgers")]
+    pub delta: Option<f64>,
+    /// Epsilon to be met: solves for the noise multiplier
+    #[arg(long, requires_all = ["sampling_rate", "steps"])]
+    pub epsilon: Option<f64>,
+    /// Sampling rate, for --epsilon
+    #[arg(long, value_name = "Q")]
+    pub sampling_rate: Option<f64>,
+    /// Number of steps, for --epsilon
+    #[arg(long, value_name = "T")]
+    pub steps: Option<u64>,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// What is to be accounted for.
 struct Question {
@@ -22,8 +60,12 @@ struct Question {
     noise_multiplier: Option<f64>,
 }
 
-/// Runs `albumen account`.
-pub(crate) fn account(args: &AccountArgs) -> Outcome {
+/// Runs `account`, and writes the answer to `out`.
+///
+/// # Errors
+/// [`Failure::Usage`] for arguments that do not read or compose, [`Failure::Failed`] where a ledger or
+/// `out` fails.
+pub fn account(args: &AccountArgs, out: &mut dyn Write) -> Outcome {
     let question = question(args)?;
     let Question {
         events,
@@ -54,26 +96,28 @@ pub(crate) fn account(args: &AccountArgs) -> Outcome {
         if let Some(unit) = unit {
             object["unit"] = json!(unit);
         }
-        print_json(&object);
+        writeln!(out, "{object:#}")?;
         return Ok(());
     }
     if let Some(sigma) = noise_multiplier {
-        print_text(&format!("noise multiplier {sigma:.6}"));
+        writeln!(out, "noise multiplier {sigma:.6}")?;
     }
     if let (Some(runs), Some(one)) = (tuning, one_run) {
-        print_text(&format!(
+        writeln!(
+            out,
             "{runs}: included below; epsilon {:.6} for one run",
             one.epsilon
-        ));
+        )?;
     }
-    print_text(&format!(
+    writeln!(
+        out,
         "epsilon {:.6} (at least {:.6}; by Renyi accounting {:.6}) at delta {:e}{}",
         guarantee.epsilon,
         guarantee.epsilon_lower,
         guarantee.epsilon_rdp,
         guarantee.delta,
         unit.map_or(String::new(), |unit| format!(" by {unit}")),
-    ));
+    )?;
     Ok(())
 }
 

@@ -1,0 +1,7 @@
+//! The albumen-verify binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    albumen_verify::command::main()
+}
