@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use albumen_accounting::Event;
+use albumen_accounting::Unit;
 use albumen_dp::{
     Clipping, Decay, DpError, DpTraining, Optimizer, OptimizerState, Plan, Randomness, Rule,
     Schedule, Sensitive,
 };
-use albumen_accounting::Unit;
 
 fn plan() -> Plan {
     Plan {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::stage::{Ring, trained};
 use super::{served, warm_up};
-use albumen_files::sha256_of_file;
 use crate::runner::{Runner, Work};
+use albumen_files::sha256_of_file;
 
 /// Where the outputs of a stage lie.
 #[derive(Clone, Copy, Debug)]
