@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use albumen_run::{News, Observer, Shared};
@@ -30,7 +30,7 @@ pub(crate) fn terminal() -> Shared {
 impl Observer for Terminal {
     fn tell(&self, news: News<'_>) {
         // A thread that panicked while it told news has not broken what is shown.
-        let mut under_way = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match news {
             News::Started { work } => {
                 under_way.insert(work.to_owned(), Shown::start(work));

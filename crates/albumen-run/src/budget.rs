@@ -38,6 +38,9 @@ impl Budget {
     ///
     /// The split is by what each model would spend alone: the summary model's epsilon on its own is
     /// to the caption model's as `summary_share` is to the rest. The flat layout's one model gets all.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] where no noise meets what is asked for.
     pub fn solve(config: &Config) -> Outcome<Self> {
         let p = &config.privacy;
         let t = &config.train;
@@ -89,7 +92,7 @@ impl Budget {
     }
 
     /// A private training's plan.
-    pub fn plan(&self, stage: Stage) -> anyhow::Result<&Plan> {
+    pub(crate) fn plan(&self, stage: Stage) -> anyhow::Result<&Plan> {
         let found = self.models.iter().find(|(s, _)| *s == stage);
         let plan = found.map(|(_, plan)| plan);
         plan.with_context(|| {
@@ -101,7 +104,7 @@ impl Budget {
     }
 
     /// Every event of one run, the releases first.
-    pub fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let releases = self.releases.iter().map(|r| r.event.clone());
         releases
             .chain(self.models.iter().map(|(_, plan)| plan.event()))

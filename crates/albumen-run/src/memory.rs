@@ -93,7 +93,7 @@ const EMBEDDER_BYTES: u64 = 4 * 22_713_216;
 ///
 /// # Errors
 /// A model that is there and cannot be read.
-pub fn needs(config: &Config, models: &Models) -> anyhow::Result<Vec<Need>> {
+pub(crate) fn needs(config: &Config, models: &Models) -> anyhow::Result<Vec<Need>> {
     let mut needs = Vec::new();
     if !is_text(&config.corpus) {
         needs.push(captioning(config, models)?);
@@ -127,6 +127,9 @@ fn captioning(config: &Config, models: &Models) -> anyhow::Result<Need> {
 }
 
 /// Fails where a stage on the configured device cannot fit into the memory that it is said to have.
+///
+/// # Errors
+/// Names the stage, what it needs and what would make it smaller.
 pub fn ensure_fits(config: &Config, needs: &[Need]) -> anyhow::Result<()> {
     let Some(gib) = config.compute.memory_gib else {
         return Ok(());

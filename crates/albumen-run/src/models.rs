@@ -24,7 +24,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::stages::{Stage, preamble, renderer, served};
 
-pub use look::Look;
+pub(crate) use look::Look;
 
 /// A language model in memory.
 pub struct LanguageModel {
@@ -58,11 +58,14 @@ impl Models {
     }
 
     /// A file of an asset.
-    pub fn asset(&self, asset: &str, file: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn asset(&self, asset: &str, file: &str) -> anyhow::Result<PathBuf> {
         Ok(self.home.require(asset, file)?)
     }
 
     /// The sentence embedder of this name: `asset:all-minilm-l6-v2`, or `path:` and a directory.
+    ///
+    /// # Errors
+    /// Where there is no such embedder, or it cannot be loaded.
     pub fn embedder(&self, name: &str) -> anyhow::Result<Embedder> {
         let dir = match name.split_once(':') {
             Some(("asset", asset)) => {
@@ -82,7 +85,7 @@ impl Models {
     }
 
     /// Where public files made from assets may be cached.
-    pub fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
         let dir = self.home.root().join("derived");
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot create {}", dir.display()))?;
@@ -90,11 +93,17 @@ impl Models {
     }
 
     /// What lies behind a model's name; one of the hub is fetched where it is not there.
+    ///
+    /// # Errors
+    /// Where there is no such model, or it cannot be fetched.
     pub fn find(&self, name: &str) -> anyhow::Result<Found> {
         self.find_as(name, false)
     }
 
     /// The same; of the hub preferably the `fp16` variant, where `half`.
+    ///
+    /// # Errors
+    /// As [`Models::find`].
     pub fn find_as(&self, name: &str, half: bool) -> anyhow::Result<Found> {
         if let Some(found) = self.found.borrow().get(name) {
             return Ok(found.clone());
@@ -112,7 +121,7 @@ impl Models {
     }
 
     /// The model that the configuration's `key` names, which must be of one of these kinds.
-    pub fn find_for(&self, key: &str, name: &str, kinds: &[Kind]) -> anyhow::Result<Found> {
+    pub(crate) fn find_for(&self, key: &str, name: &str, kinds: &[Kind]) -> anyhow::Result<Found> {
         let found = self.find(name)?;
         found.require(kinds, key)?;
         Ok(found)
@@ -146,7 +155,7 @@ impl Models {
     }
 
     /// The text-to-image model of a configuration; `None` for the illustrator, which is no model.
-    pub fn renderer(&self, config: &RenderConfig) -> anyhow::Result<Option<Found>> {
+    pub(crate) fn renderer(&self, config: &RenderConfig) -> anyhow::Result<Option<Found>> {
         if config.is_illustration() {
             return Ok(None);
         }
@@ -157,7 +166,7 @@ impl Models {
     }
 
     /// The language model of this name on a device.
-    pub fn language_model(
+    pub(crate) fn language_model(
         &mut self,
         name: &str,
         device: Device,
@@ -182,12 +191,12 @@ impl Models {
     }
 
     /// Lets go of the language model, whose memory the next stage may need.
-    pub fn unload(&mut self) {
+    pub(crate) fn unload(&mut self) {
         self.loaded = None;
     }
 
     /// Every public model that a release of this configuration is made with.
-    pub fn statements(&self, config: &Config) -> anyhow::Result<Vec<ModelStatement>> {
+    pub(crate) fn statements(&self, config: &Config) -> anyhow::Result<Vec<ModelStatement>> {
         // Which variant of its weights was fetched is settled here.
         self.renderer(&config.render)?;
         used(config)
@@ -211,7 +220,7 @@ impl Models {
     }
 
     /// Fails where a model or device that the configuration names is not there.
-    pub fn check(&self, config: &Config) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, config: &Config) -> anyhow::Result<()> {
         let device = device(&config.compute)?;
         device.check()?;
         ensure!(
@@ -236,7 +245,7 @@ impl Models {
     }
 
     /// Fails where an asset that the run uses without naming it is not there.
-    pub fn check_assets(&self, config: &Config) -> anyhow::Result<()> {
+    pub(crate) fn check_assets(&self, config: &Config) -> anyhow::Result<()> {
         for (_, name) in used(config).filter(|(_, name)| name.starts_with("asset:")) {
             self.find(name)?;
         }
@@ -251,7 +260,7 @@ impl Models {
 }
 
 /// Fails where a key that a server asks for is not there.
-pub fn check_keys(config: &Config) -> anyhow::Result<()> {
+pub(crate) fn check_keys(config: &Config) -> anyhow::Result<()> {
     for stage in [Stage::Caption, Stage::Summarize, Stage::Render] {
         served::client(config, stage)?;
     }
@@ -259,7 +268,7 @@ pub fn check_keys(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Whether the albums are text, so that no photo is captioned.
-pub fn is_text(corpus: &CorpusConfig) -> bool {
+pub(crate) fn is_text(corpus: &CorpusConfig) -> bool {
     match corpus.format {
         InputFormat::Jsonl => true,
         InputFormat::Auto => {
@@ -272,7 +281,7 @@ pub fn is_text(corpus: &CorpusConfig) -> bool {
 const RENDERER: &str = "render.model";
 
 /// Every model that a configuration names: its key, its name, and what it may be.
-pub fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind])> {
+pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind])> {
     let mut named: Vec<(_, &str, &'static [Kind])> = vec![
         (
             "summarize.model",
@@ -319,7 +328,7 @@ const FIXED_WORDS: usize = 64;
 /// private text is read, so that no failure can depend on one.
 ///
 /// The preamble is counted by `tokenizer`, and left out where there is none at hand yet.
-pub fn check_lengths(
+pub(crate) fn check_lengths(
     config: &Config,
     model: &ModelConfig,
     tokenizer: Option<&Tokenizer>,
@@ -365,12 +374,12 @@ fn find_on_hub(model: &HubModel, _: bool) -> anyhow::Result<Found> {
 }
 
 /// The device of a configuration.
-pub fn device(compute: &ComputeConfig) -> anyhow::Result<Device> {
+pub(crate) fn device(compute: &ComputeConfig) -> anyhow::Result<Device> {
     Ok(compute.device.parse()?)
 }
 
 /// The precision of a configuration.
-pub fn precision(compute: &ComputeConfig) -> Precision {
+pub(crate) fn precision(compute: &ComputeConfig) -> Precision {
     match compute.precision {
         ComputePrecision::F32 => Precision::F32,
         ComputePrecision::Bf16 => Precision::Bf16,
@@ -380,7 +389,7 @@ pub fn precision(compute: &ComputeConfig) -> Precision {
 /// The precision in which the models are trained. Devices other than the processor train in f32: there
 /// a unit's gradient may round differently beside other units, and in bf16 each such flip would be
 /// thousands of times larger.
-pub fn training_precision(compute: &ComputeConfig) -> anyhow::Result<Precision> {
+pub(crate) fn training_precision(compute: &ComputeConfig) -> anyhow::Result<Precision> {
     Ok(match device(compute)? {
         Device::Cpu => precision(compute),
         _ => Precision::F32,
@@ -388,7 +397,7 @@ pub fn training_precision(compute: &ComputeConfig) -> anyhow::Result<Precision> 
 }
 
 /// The precision in which synthetic albums are sampled.
-pub fn sampling_precision(config: &Config) -> Precision {
+pub(crate) fn sampling_precision(config: &Config) -> Precision {
     if config.generate.eight_bit {
         Precision::Int8
     } else {

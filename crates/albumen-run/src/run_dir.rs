@@ -26,7 +26,7 @@ pub struct RunDir {
 
 impl RunDir {
     /// Opens or creates the directory, takes its lock and writes down the configuration.
-    pub fn open(root: &Path, config: &Config) -> Outcome<Self> {
+    pub(crate) fn open(root: &Path, config: &Config) -> Outcome<Self> {
         fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
         let lock = File::create(root.join(".lock"))
             .with_context(|| format!("cannot write into {}", root.display()))?;

@@ -110,8 +110,8 @@ impl Weights {
     /// [`WeightsError::Format`].
     pub fn check_all(&self) -> Result<()> {
         let whole = |dtype| matches!(dtype, Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL);
-        let wanted = self.tensors.iter().filter(|(_, p)| !whole(p.tensor.dtype));
-        wanted.map(|(name, _)| self.check(name)).collect()
+        let mut wanted = self.tensors.iter().filter(|(_, p)| !whole(p.tensor.dtype));
+        wanted.try_for_each(|(name, _)| self.check(name))
     }
 
     /// A tensor's numbers in f32, row-major.

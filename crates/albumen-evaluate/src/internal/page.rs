@@ -236,7 +236,7 @@ fn distances(kind: &KindEvaluation, main: Role) -> Option<String> {
         title: DISTANCES,
         axis: "Euclidean distance of embeddings",
     };
-    Some(histogram(words, &synthetic, &held_out, name, ticks))
+    Some(histogram(&words, &synthetic, &held_out, name, ticks))
 }
 
 fn sizes(evaluation: &Evaluation, main: Role) -> String {
@@ -255,7 +255,7 @@ fn sizes(evaluation: &Evaluation, main: Role) -> String {
         axis: "photos",
     };
     let name = |i| format!("{i} photos");
-    histogram(words, &synthetic, &real, name, ticks)
+    histogram(&words, &synthetic, &real, name, ticks)
 }
 
 /// What is said of a histogram.
@@ -266,7 +266,7 @@ struct Words {
 
 /// Shares of two sets over the same bins: the synthetic ones as bars, the real ones as the outline.
 fn histogram(
-    words: Words,
+    words: &Words,
     synthetic: &[f64],
     real: &[f64],
     name: impl Fn(usize) -> String,

@@ -197,6 +197,9 @@ mod alone {
 impl Budget {
     /// Works out everything that `albumen plan` shows; `adapter_parameters` is the number of trained
     /// parameters of a model, if it is known.
+    ///
+    /// # Errors
+    /// Where a number leaves the range that the accountant takes.
     pub fn forecast(
         &self,
         run: &str,

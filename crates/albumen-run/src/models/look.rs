@@ -5,7 +5,7 @@ use albumen_models::{Found, HubModel, Kind, Known, Name, Place};
 use super::Models;
 
 /// A model that is there, or one that is yet to be fetched.
-pub enum Look {
+pub(crate) enum Look {
     /// Its files are there, or a server has it.
     There(Found),
     /// On the hub, and not in the cache.
@@ -19,7 +19,7 @@ pub enum Look {
 
 impl Look {
     /// Its public name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::There(found) => &found.name,
             Self::ToFetch { model, .. } => &model.repository,
@@ -27,7 +27,7 @@ impl Look {
     }
 
     /// What it is for, where that can be known.
-    pub fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
             Self::There(found) => found.kind(),
             Self::ToFetch { known, .. } => known.as_ref()?.architecture().map(|a| a.kind),
@@ -35,12 +35,12 @@ impl Look {
     }
 
     /// Whether a server has it.
-    pub fn is_endpoint(&self) -> bool {
+    pub(crate) fn is_endpoint(&self) -> bool {
         matches!(self, Self::There(found) if matches!(found.place, Place::Endpoint))
     }
 
     /// Fails where it is known to be of none of these kinds.
-    pub fn require(&self, wanted: &[Kind], key: &str) -> anyhow::Result<()> {
+    pub(crate) fn require(&self, wanted: &[Kind], key: &str) -> anyhow::Result<()> {
         match self {
             Self::There(found) => Ok(found.require(wanted, key)?),
             Self::ToFetch { known, model } => {
@@ -58,7 +58,7 @@ impl Look {
 
 impl Models {
     /// What is known of the model of this name. Nothing is fetched.
-    pub fn look(&self, name: &str) -> anyhow::Result<Look> {
+    pub(crate) fn look(&self, name: &str) -> anyhow::Result<Look> {
         let Ok(Name::Hub(model)) = name.parse() else {
             return self.find(name).map(Look::There);
         };

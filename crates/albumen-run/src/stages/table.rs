@@ -31,6 +31,9 @@ pub(crate) enum Output {
     Page(&'static str),
 }
 
+/// Hashes of files, by what the files are.
+pub(crate) type Hashes = Vec<(&'static str, String)>;
+
 /// A row of the table of stages.
 pub(crate) struct Row {
     /// The name used on the command line and in files.
@@ -47,7 +50,7 @@ pub(crate) struct Row {
     /// The fingerprint of the model that it depends on.
     pub(crate) model: fn(&Runner) -> anyhow::Result<Option<String>>,
     /// Hashes of the files that it reads beside other stages' outputs, by what they are.
-    pub(crate) files: fn(&Runner) -> anyhow::Result<Vec<(&'static str, String)>>,
+    pub(crate) files: fn(&Runner) -> anyhow::Result<Hashes>,
     pub(crate) output: Output,
     /// Whether a language model that is still loaded makes room first.
     pub(crate) unloads: bool,
@@ -247,10 +250,11 @@ stages! {
             before
         },
         settings: |r| Ok(json!([r.config().curate, r.config().generate.candidates])),
-        model: |r| match r.config().curate.grade {
-            true => train_model(r),
-            false => Ok(None),
-        },
+        model: |r| if r.config().curate.grade {
+                train_model(r)
+            } else {
+                Ok(None)
+            },
         unloads: true,
         run: Runner::curate,
         ..ROW

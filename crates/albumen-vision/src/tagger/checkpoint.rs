@@ -42,7 +42,10 @@ pub(super) fn load(path: &Path) -> Result<Arrays> {
     })
 }
 
-fn parse(bytes: &[u8]) -> TensorResult<HashMap<String, (Vec<usize>, Vec<f32>)>> {
+/// Shape and numbers of each tensor.
+type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+
+fn parse(bytes: &[u8]) -> TensorResult<Tensors> {
     let Some(mut rest) = bytes.strip_prefix(&MAGIC) else {
         bail!("the magic number of PyTorch's legacy format is missing")
     };
