@@ -27,7 +27,11 @@ pub enum Key {
 impl Key {
     /// The picture; its words stand beside it.
     pub fn svg(self) -> String {
-        let svg = Element::ornament("key").with("viewBox", "0 0 32 16");
+        let width = match self {
+            Self::Bar(_) => 18,
+            _ => 32,
+        };
+        let svg = Element::ornament("key").with("viewBox", &format!("0 0 {width} 16"));
         let of = |colour: Colour| format!("c-{}", colour.name());
         let dot = |class: &str, whisker: &str| {
             Element::new("g")
@@ -38,7 +42,7 @@ impl Key {
         let drawn = match self {
             Self::Bar(colour) => {
                 let class = format!("bar {}", of(colour));
-                svg.child(&Element::rect(&class, (8.0, 3.0), (18.0, 11.0)))
+                svg.child(&Element::rect(&class, (0.0, 3.0), (18.0, 11.0)))
             }
             Self::Line(colour, stroke) => {
                 svg.child(&Element::path(&stroke.class(colour), "M1 8H31"))
