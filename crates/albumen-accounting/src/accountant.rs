@@ -1,3 +1,6 @@
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::distance::Distance;
@@ -53,6 +56,71 @@ pub fn account(events: &[Event], delta: f64) -> Result<Guarantee, AccountingErro
     })
 }
 
+/// A float that can stand in a key.
+#[derive(Clone, Copy, Debug)]
+struct Total(f64);
+
+impl Ord for Total {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Total {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Total {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Total {}
+
+/// What runs of one mechanism have in common, whatever their number of steps. Laws are composed in the
+/// order of the variants, then of their numbers: the bits of epsilon hang on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// Noise multiplier and sampling rate below 1.
+    PoissonGaussian(Total, Total),
+    /// Noise multiplier; steps on all units are among these.
+    Gaussian(Total),
+    /// Scale.
+    Laplace(Total),
+    /// Noise multiplier and sensitivity.
+    DiscreteGaussian(Total, u32),
+    /// Epsilon.
+    PureDp(Total),
+}
+
+impl Key {
+    fn of(event: &Event) -> Self {
+        match *event {
+            Event::PoissonGaussian {
+                noise_multiplier,
+                sampling_rate,
+                steps: _,
+                statistical_distance: _,
+            } if sampling_rate < 1.0 => {
+                Self::PoissonGaussian(Total(noise_multiplier), Total(sampling_rate))
+            }
+            Event::PoissonGaussian {
+                noise_multiplier, ..
+            }
+            | Event::Gaussian { noise_multiplier } => Self::Gaussian(Total(noise_multiplier)),
+            Event::Laplace { scale } => Self::Laplace(Total(scale)),
+            Event::DiscreteGaussian {
+                noise_multiplier,
+                sensitivity,
+            } => Self::DiscreteGaussian(Total(noise_multiplier), sensitivity),
+            Event::PureDp { epsilon } => Self::PureDp(Total(epsilon)),
+        }
+    }
+}
+
 /// A list of events ready for questions.
 pub struct Composition {
     /// Unsubsampled Gaussian mechanisms compose to one with this mu.
@@ -67,53 +135,33 @@ impl Composition {
     /// # Errors
     /// [`AccountingError::OutOfRange`].
     pub fn new(events: &[Event]) -> Result<Self, AccountingError> {
-        let mut mu_squared = 0.0;
         let mut distance = Distance::default();
-        // Events in a fixed order, equal ones together: the order given cannot matter.
-        let mut keyed: Vec<([f64; 3], u64)> = Vec::new();
+        // Equal mechanisms together, in a fixed order: the order given cannot matter.
+        let mut steps_of: BTreeMap<Key, u64> = BTreeMap::new();
         for event in events {
             event.validate()?;
             if event.steps() == 0 {
                 continue;
             }
             distance.add(event);
-            let key = match *event {
-                Event::PoissonGaussian {
-                    noise_multiplier,
-                    sampling_rate,
-                    ..
-                } if sampling_rate < 1.0 => [0.0, noise_multiplier, sampling_rate],
-                Event::PoissonGaussian {
-                    noise_multiplier, ..
-                }
-                | Event::Gaussian { noise_multiplier } => [1.0, noise_multiplier, 0.0],
-                Event::Laplace { scale } => [2.0, scale, 0.0],
-                Event::DiscreteGaussian {
-                    noise_multiplier,
-                    sensitivity,
-                } => [3.0, noise_multiplier, f64::from(sensitivity)],
-                Event::PureDp { epsilon } => [4.0, epsilon, 0.0],
-            };
-            match keyed.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, steps)) => *steps += event.steps(),
-                None => keyed.push((key, event.steps())),
-            }
+            *steps_of.entry(Key::of(event)).or_default() += event.steps();
         }
-        keyed.sort_by(|(a, _), (b, _)| {
-            a.iter()
-                .zip(b)
-                .fold(std::cmp::Ordering::Equal, |o, (x, y)| {
-                    o.then(x.total_cmp(y))
-                })
-        });
+        let mut mu_squared = 0.0;
         let mut laws = Vec::new();
-        for ([kind, a, b], steps) in keyed {
-            match kind as u8 {
-                0 => laws.push((Law::PoissonGaussian { sigma: a, q: b }, steps)),
-                1 => mu_squared += steps as f64 / (a * a),
-                2 => laws.push((Law::Laplace { scale: a }, steps)),
-                3 => laws.push((Law::discrete_gaussian(a * b, b as u32), steps)),
-                _ => laws.push((Law::randomised_response(a), steps)),
+        for (key, steps) in steps_of {
+            match key {
+                Key::PoissonGaussian(Total(sigma), Total(q)) => {
+                    laws.push((Law::PoissonGaussian { sigma, q }, steps));
+                }
+                Key::Gaussian(Total(sigma)) => mu_squared += steps as f64 / (sigma * sigma),
+                Key::Laplace(Total(scale)) => laws.push((Law::Laplace { scale }, steps)),
+                Key::DiscreteGaussian(Total(ratio), sensitivity) => {
+                    let sigma = ratio * f64::from(sensitivity);
+                    laws.push((Law::discrete_gaussian(sigma, sensitivity), steps));
+                }
+                Key::PureDp(Total(epsilon)) => {
+                    laws.push((Law::randomised_response(epsilon), steps));
+                }
             }
         }
         let mu = f64::sqrt(mu_squared);
@@ -225,5 +273,60 @@ impl Composition {
     /// Total variation distance of the outputs from the ideal ones, summed over the events.
     pub(crate) fn distance(&self) -> f64 {
         self.problem.distance.sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stand_in_the_order_in_which_laws_are_composed() {
+        let discrete = |noise_multiplier, sensitivity| Event::DiscreteGaussian {
+            noise_multiplier,
+            sensitivity,
+        };
+        let ordered = [
+            Event::poisson_gaussian(0.5, 0.2, 7),
+            Event::poisson_gaussian(1.0, 0.1, 7),
+            Event::poisson_gaussian(1.0, 0.2, 7),
+            Event::Gaussian {
+                noise_multiplier: 0.5,
+            },
+            Event::poisson_gaussian(0.7, 1.0, 7),
+            Event::Laplace { scale: 0.3 },
+            discrete(1.0, 2),
+            discrete(1.0, 10),
+            Event::PureDp { epsilon: 0.1 },
+        ];
+        let keys: Vec<Key> = ordered.iter().map(Key::of).collect();
+        assert!(keys.windows(2).all(|k| k[0] < k[1]), "{keys:?}");
+        // Steps on all units are plain Gaussian mechanisms.
+        let all = Event::Gaussian {
+            noise_multiplier: 0.7,
+        };
+        assert_eq!(keys[4], Key::of(&all));
+    }
+
+    #[test]
+    fn equal_mechanisms_are_composed_as_one_law() {
+        let discrete = Event::DiscreteGaussian {
+            noise_multiplier: 2.0,
+            sensitivity: 3,
+        };
+        let laws = |events: &[Event]| {
+            let laws = Composition::new(events).unwrap().problem.laws;
+            format!("{laws:?}")
+        };
+        let one = laws(&[Event::poisson_gaussian(1.0, 0.1, 5), discrete.clone()]);
+        let two = laws(&[
+            Event::poisson_gaussian(1.0, 0.1, 3),
+            discrete.clone(),
+            Event::poisson_gaussian(1.0, 0.1, 0),
+            Event::poisson_gaussian(1.0, 0.1, 2),
+        ]);
+        assert_eq!(one, two);
+        let expected = format!("{:?}", (Law::discrete_gaussian(6.0, 3), 1));
+        assert!(one.contains(&expected), "{one}");
     }
 }

@@ -107,7 +107,10 @@ impl Event {
     pub fn sampling_rate(&self) -> f64 {
         match *self {
             Self::PoissonGaussian { sampling_rate, .. } => sampling_rate,
-            _ => 1.0,
+            Self::Gaussian { .. }
+            | Self::Laplace { .. }
+            | Self::DiscreteGaussian { .. }
+            | Self::PureDp { .. } => 1.0,
         }
     }
 
@@ -115,7 +118,10 @@ impl Event {
     pub fn steps(&self) -> u64 {
         match *self {
             Self::PoissonGaussian { steps, .. } => steps,
-            _ => 1,
+            Self::Gaussian { .. }
+            | Self::Laplace { .. }
+            | Self::DiscreteGaussian { .. }
+            | Self::PureDp { .. } => 1,
         }
     }
 
@@ -126,7 +132,10 @@ impl Event {
                 statistical_distance,
                 ..
             } => statistical_distance,
-            _ => 0.0,
+            Self::Gaussian { .. }
+            | Self::Laplace { .. }
+            | Self::DiscreteGaussian { .. }
+            | Self::PureDp { .. } => 0.0,
         }
     }
 

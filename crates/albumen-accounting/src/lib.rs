@@ -1,4 +1,4 @@
-//! Privacy events, privacy loss distributions, Renyi, calibration and the ledger.
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 mod accountant;

@@ -40,6 +40,8 @@ fn what_was_appended_is_read_back() {
     );
     assert!(history.contains("count", &"ab".repeat(32)));
     assert!(!history.contains("train_summary", &"cd".repeat(32)));
+    // Paid for at one stage is not paid for at another.
+    assert!(!history.contains("render", &"ab".repeat(32)));
     let mut ledger = Ledger::open(&path).unwrap();
     ledger
         .append("more", Event::Laplace { scale: 2.0 }, "00")

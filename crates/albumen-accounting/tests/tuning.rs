@@ -119,6 +119,10 @@ fn the_noises_distance_is_charged_for_every_run() {
     assert!((tuned(1e-25) - tuned(0.0)).abs() < 1e-6);
     assert!(tuned(1e-9) > tuned(0.0) * 1.0001);
     assert_eq!(tuned(1e-6), f64::INFINITY);
+    // A third of delta for each of ten runs is more than delta, though for one run it is less.
+    let third = 1e-6 / (1.0 + tuned(0.0).exp()) / 3.0;
+    assert_eq!(tuned(third), f64::INFINITY);
+    assert!(tuned(third / 30.0).is_finite());
 }
 
 #[test]

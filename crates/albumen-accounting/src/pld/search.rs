@@ -326,3 +326,82 @@ impl View<'_> {
         h
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gaussian::gdp_delta;
+
+    const SIGMA: f64 = 1.0;
+    const Q: f64 = 0.5;
+    const PURE: f64 = 2.0;
+
+    /// Delta of one subsampled Gaussian step, in the remove and the add direction, in closed form
+    /// (see `distance::step_delta`); `x` may be negative.
+    fn step(direction: Direction, x: f64) -> f64 {
+        if x < 0.0 {
+            // H_alpha(P || Q) = 1 - alpha + alpha H_(1 / alpha)(Q || P).
+            let other = match direction {
+                Direction::Remove => Direction::Add,
+                Direction::Add => Direction::Remove,
+            };
+            return 1.0 - x.exp() + x.exp() * step(other, -x);
+        }
+        match direction {
+            Direction::Remove => Q * gdp_delta(1.0 / SIGMA, (x.exp_m1() / Q).ln_1p()),
+            Direction::Add => {
+                let rest = 1.0 - x.exp() * (1.0 - Q);
+                if rest <= 0.0 {
+                    return 0.0;
+                }
+                rest * gdp_delta(1.0 / SIGMA, x + (Q / rest).ln())
+            }
+        }
+    }
+
+    /// The same composed with a randomised response, which has one of two losses.
+    fn both(direction: Direction, epsilon: f64) -> f64 {
+        let high = 1.0 / (1.0 + f64::exp(-PURE));
+        high * step(direction, epsilon - PURE) + (1.0 - high) * step(direction, epsilon + PURE)
+    }
+
+    #[test]
+    fn adding_decides_where_a_pure_mechanism_shifts_the_loss() {
+        let law = Law::PoissonGaussian { sigma: SIGMA, q: Q };
+        let problem = Problem {
+            laws: vec![(law, 1), (Law::randomised_response(PURE), 1)],
+            distance: Distance::default(),
+        };
+        // Alone, the step loses most by removal; here by addition.
+        let epsilon = 1.5;
+        assert!(step(Direction::Remove, epsilon) > step(Direction::Add, epsilon));
+        let (remove, add) = (
+            both(Direction::Remove, epsilon),
+            both(Direction::Add, epsilon),
+        );
+        assert!(add > 1.05 * remove, "{add} {remove}");
+        let found = problem.delta(epsilon);
+        assert!(found.lower <= add && add <= found.upper, "{found:?} {add}");
+        assert!(found.lower > remove, "{found:?} {remove}");
+        let shared = problem.deltas_upper(&[epsilon]);
+        assert!(shared[0] >= add, "{shared:?} {add}");
+        let found = problem.epsilon(add);
+        assert!(
+            found.lower <= epsilon && epsilon <= found.upper,
+            "{found:?}"
+        );
+        // Near the largest loss the other direction decides, so both are needed.
+        let epsilon = 2.5;
+        let (remove, add) = (
+            both(Direction::Remove, epsilon),
+            both(Direction::Add, epsilon),
+        );
+        assert!(remove > 1.05 * add, "{add} {remove}");
+        let found = problem.delta(epsilon);
+        assert!(
+            found.lower <= remove && remove <= found.upper,
+            "{found:?} {remove}"
+        );
+        assert!(found.lower > add, "{found:?} {add}");
+    }
+}
