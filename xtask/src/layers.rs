@@ -88,4 +88,38 @@ mod tests {
         assert!(!takes_lints("[lints]\nworkspace = false\n"));
         assert!(!takes_lints("[lints.clippy]\nworkspace = true\n"));
     }
+
+    #[test]
+    fn long_files_are_found_and_tests_may_be_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = |n| "\n".repeat(n);
+        for (name, count) in [
+            ("crates/a/src/fits.rs", MAX_LINES),
+            ("crates/a/src/long.rs", MAX_LINES + 1),
+            ("crates/a/src/long.txt", MAX_LINES + 1),
+            ("crates/a/tests/long.rs", MAX_LINES + 1),
+            ("xtask/src/main.rs", 1),
+        ] {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, lines(count)).unwrap();
+        }
+        let found = long_files(dir.path()).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("long.rs has 421 lines"), "{found:?}");
+    }
+
+    #[test]
+    fn a_crate_without_the_workspaces_lints_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let member = |name: &str, text: &str| {
+            let manifest = dir.path().join(name);
+            fs::write(&manifest, text).unwrap();
+            let name = name.to_owned();
+            Member { name, manifest }
+        };
+        let with = member("with", "[lints]\nworkspace = true\n");
+        let found = without_lints(&[with, member("without", "[package]\n")]).unwrap();
+        assert_eq!(found, ["without has no `[lints] workspace = true`"]);
+    }
 }

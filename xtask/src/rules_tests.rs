@@ -133,7 +133,7 @@ fn public_crates_reach_nothing_private() {
 fn models_know_nothing_of_privacy() {
     kept(
         "albumen-endpoint",
-        &["1|albumen-schema", "1|albumen-models", "*1|ureq"],
+        &["1|albumen-schema", "2|albumen-accounting", "*1|ureq"],
     );
     for other in [
         "albumen-dp",
@@ -223,4 +223,17 @@ fn a_crate_has_one_row() {
             row.name
         );
     }
+}
+
+#[test]
+fn what_opendp_brings_is_not_counted_in_its_own_crate() {
+    let (name, opendp) = AROUND_OPENDP;
+    let opendp = format!("*1|{opendp}");
+    let brought: Vec<String> = (0..=MOST_PACKAGES).map(|i| format!("*2|p{i}")).collect();
+    let mut lines = vec![opendp.as_str(), "*2|nalgebra"];
+    lines.extend(brought.iter().map(String::as_str));
+    kept(name, &lines);
+    refused("albumen-schema", &lines, "at most 60");
+    refused("albumen-schema", &lines, "a tensor library");
+    refused(name, &["*1|nalgebra"], "a tensor library");
 }

@@ -272,3 +272,57 @@ fn every_method_of_the_seal_keeps_it_or_is_disallowed() {
     }
     assert_eq!(seen, 6);
 }
+
+/// A workspace of these files.
+fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let clippy = "disallowed-methods = [\"albumen_dp::Sensitive::expose\"]";
+    for (name, text) in [("clippy.toml", clippy)].iter().chain(files) {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn sources_examples_and_build_scripts_are_read_and_files_of_tests_left_out() {
+    let call = "fn f() { x.expose(); }";
+    let known = format!("{EXPECT} {call}");
+    let lib = "#[cfg(test)] mod t;\n#[cfg(test)] #[path = \"u_tests.rs\"] mod u;\nmod v;";
+    let dir = workspace(&[
+        ("crates/a/build.rs", &known),
+        ("crates/a/examples/e.rs", &known),
+        ("crates/a/src/lib.rs", lib),
+        ("crates/a/src/notes.txt", call),
+        ("crates/a/src/t.rs", call),
+        ("crates/a/src/t/deep.rs", call),
+        ("crates/a/src/u_tests.rs", call),
+        ("crates/a/src/v.rs", &known),
+        ("crates/a/tests/t.rs", call),
+    ]);
+    let page = page(dir.path()).unwrap();
+    let rows = page.lines().filter(|l| l.starts_with("| `"));
+    let files: Vec<_> = rows.map(|l| l.split('`').nth(1).unwrap()).collect();
+    let expected = [
+        "crates/a/build.rs",
+        "crates/a/examples/e.rs",
+        "crates/a/src/v.rs",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn no_page_is_made_of_a_call_without_a_reason_or_of_a_lint_lifted() {
+    for (text, words) in [
+        (
+            "fn f() { x.expose(); }",
+            "lib.rs:1: expose in f stands without",
+        ),
+        ("#[allow(clippy::all)] fn f() {}", "lib.rs:1 lifts the lint"),
+    ] {
+        let dir = workspace(&[("crates/a/src/lib.rs", text)]);
+        let error = page(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
