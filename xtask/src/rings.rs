@@ -171,7 +171,7 @@ pub(crate) const CRATES: &[Row] = &[
     row(
         "albumen-synth",
         Ring::Public,
-        "generate, curate, render, export, verify: pure post-processing of released models",
+        "generate, curate, render, export: pure post-processing of released models",
     ),
     row(
         "albumen-report",
