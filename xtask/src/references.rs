@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use albumen_schema::Config;
+use albumen_schema::config::{allowed, resolve};
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
@@ -65,17 +66,6 @@ fn configuration(schema: &Value) -> String {
     text
 }
 
-/// The schema behind a `$ref`, an optional one included, or the value itself.
-fn resolve<'a>(root: &'a Value, value: &'a Value) -> &'a Value {
-    let optional = value["anyOf"].as_array().into_iter().flatten();
-    let value = optional
-        .into_iter()
-        .find(|v| v["$ref"].is_string())
-        .unwrap_or(value);
-    let target = value["$ref"].as_str().and_then(|r| r.rsplit('/').next());
-    target.map_or(value, |name| &root["$defs"][name])
-}
-
 fn write_table(text: &mut String, root: &Value, table: &Value, path: &str) {
     let heading = if path.is_empty() {
         "Top level".to_owned()
@@ -84,7 +74,7 @@ fn write_table(text: &mut String, root: &Value, table: &Value, path: &str) {
     };
     let _ = write!(
         text,
-        "\n## {heading}\n\n| key | type | default | |\n|---|---|---|---|\n"
+        "\n## {heading}\n\n| key | type | range | default | |\n|---|---|---|---|---|\n"
     );
     let required: Vec<&str> = table["required"]
         .as_array()
@@ -114,7 +104,10 @@ fn write_table(text: &mut String, root: &Value, table: &Value, path: &str) {
             (_, true) => "required".to_owned(),
             (default, false) => format!("`{default}`"),
         };
-        let _ = writeln!(text, "| `{key}` | {} | {default} | {words} |", kind(target));
+        let range = [value, target].into_iter().find_map(allowed);
+        let range = range.unwrap_or_default().replace('|', "\\|");
+        let kind = kind(target);
+        let _ = writeln!(text, "| `{key}` | {kind} | {range} | {default} | {words} |");
     }
     for (name, target) in nested {
         write_table(text, root, target, &name);

@@ -21,19 +21,23 @@ pub enum TuningRuns {
     /// released. Declare it in the first of them.
     Fixed {
         /// Number of runs, from 1 to 1000.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 1000)))]
         count: u32,
     },
     /// Drawn from a Poisson distribution; where 0 is drawn, nothing is released.
     SecretPoisson {
         /// Expected number of runs, from 0.1 to 10,000.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.1, max = 10_000)))]
         mean: f64,
     },
     /// Drawn from a truncated negative binomial distribution: geometric at `eta` = 1, logarithmic at
     /// 0.
     SecretNegativeBinomial {
         /// Shape, from -0.9 to 100.
+        #[cfg_attr(feature = "schemars", schemars(range(min = -0.9, max = 100)))]
         eta: f64,
         /// Success probability, from 1e-4 to 0.9999; a geometric draw has mean 1 / gamma.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 1e-4, max = 0.9999)))]
         gamma: f64,
     },
 }

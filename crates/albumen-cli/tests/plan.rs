@@ -206,11 +206,11 @@ fn bad_tuning_runs_are_refused_with_a_hint() {
     };
     assert_snapshot!(refused(r#"tuning_runs = { number = "fixed", count = 0 }"#), @"
     error: c.toml:12:43: `privacy.tuning_runs.count` is 0
-      hint: allowed is from 1 to 1000 runs
+      hint: use 1 to 1000
     ");
     assert_snapshot!(refused(r#"tuning_runs = { number = "secret_poisson", mean = -1.0 }"#), @"
     error: c.toml:12:51: `privacy.tuning_runs.mean` is -1
-      hint: allowed is an expected number of runs from 0.1 to 10,000
+      hint: use 0.1 to 10,000
     ");
     assert_snapshot!(refused(r#"tuning_runs = { number = "poisson", mean = 10.0 }"#), @"
     error: c.toml:12:26: unknown variant `poisson`, expected one of `fixed`, `secret_poisson`, `secret_negative_binomial`

@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Sampling;
-use super::validate::{Fault, is_endpoint, require, sampling};
+use super::validate::{Fault, is_endpoint, require};
 use crate::endpoint::shown;
 
 /// `[caption]`: how photos get captions.
@@ -22,19 +21,26 @@ pub struct CaptionConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// Longest caption, in tokens.
+    #[schemars(range(min = 1, max = 512))]
     pub max_tokens: usize,
     /// A caption does not end before so many tokens. This and what follows are for a vision-language
     /// model that runs here.
+    #[schemars(range(min = 0, max = 512))]
     pub min_tokens: usize,
     /// Temperature; 0 takes the most likely token.
+    #[schemars(range(min = 0, max = 100))]
     pub temperature: f32,
     /// Where tokens are drawn: from the most likely that hold this much probability.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub top_p: f32,
     /// Divide the scores of tokens that are there already by this.
+    #[schemars(range(min = 1, max = 100), extend("x-usual" = "1 is none"))]
     pub repetition_penalty: f32,
     /// Where tokens are drawn: a photo's stream comes from this and its pixels.
+    #[schemars(range(min = 0, max = i64::MAX))]
     pub seed: u64,
     /// Models that keep a photo's shape (Qwen3-VL) get at most so many tokens of it.
+    #[schemars(range(min = 1, max = 16_384), extend("x-usual" = "256 to 1280 are usual"))]
     pub max_image_tokens: usize,
 }
 
@@ -74,29 +80,10 @@ impl CaptionConfig {
              safetensors, tokenizer.json and preprocessor_config.json",
         )?;
         require(
-            (1..=512).contains(&self.max_tokens),
-            "caption.max_tokens",
-            format!("is {}", self.max_tokens),
-            "use 1 to 512",
-        )?;
-        require(
             self.min_tokens <= self.max_tokens,
             "caption.min_tokens",
             format!("is {}, more than `caption.max_tokens`", self.min_tokens),
             "use a number up to it",
-        )?;
-        require(
-            (1..=16_384).contains(&self.max_image_tokens),
-            "caption.max_image_tokens",
-            format!("is {}", self.max_image_tokens),
-            "use 1 to 16384; 256 to 1280 are usual",
-        )?;
-        let drawn = Sampling {
-            temperature: self.temperature,
-            top_k: 0,
-            top_p: self.top_p,
-            repetition_penalty: self.repetition_penalty,
-        };
-        sampling("caption", &drawn)
+        )
     }
 }

@@ -22,6 +22,10 @@ pub struct ComputeConfig {
     /// `cpu`, `cuda`, `cuda:1` or `metal`, for training and sampling. Summaries are always written
     /// on the processor, whose kernels give an album the same summary whatever other albums there
     /// are.
+    #[schemars(
+        regex(pattern = r"^(cpu|metal|cuda(:[0-9]{1,3})?)$"),
+        extend("x-form" = "`cpu`, `cuda`, `cuda:1` (the second GPU) or `metal`")
+    )]
     pub device: String,
     /// Number format of products with the frozen weights. Devices other than `cpu` train in `f32`
     /// whatever stands here, and sample in this.
@@ -29,6 +33,10 @@ pub struct ComputeConfig {
     /// Memory of the device, in GiB. Where given, a run in which a stage cannot fit is refused before
     /// anything loads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        range(max = 1_000_000),
+        extend("exclusiveMinimum" = 0, "x-usual" = "24 and 80 are usual")
+    )]
     pub memory_gib: Option<f64>,
 }
 

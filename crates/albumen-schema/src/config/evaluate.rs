@@ -9,15 +9,29 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateConfig {
     /// Seed of halves, samples, clusters and intervals.
+    #[schemars(range(min = 0, max = i64::MAX))]
     pub seed: u64,
     /// Albums of each set, and captions of each set, that are looked at, at most.
+    #[schemars(
+        range(min = 20, max = 10_000_000),
+        extend("x-usual" = "the measures want thousands")
+    )]
     pub samples: usize,
     /// Bootstrap resamples of an interval.
+    #[schemars(
+        range(min = 40, max = 100_000),
+        extend("x-usual" = "200 is enough for two digits")
+    )]
     pub resamples: usize,
     /// Topics that texts are sorted into, at most.
+    #[schemars(range(min = 2, max = 1000))]
     pub topics: usize,
     /// The sentence embedder: `asset:all-minilm-l6-v2`, or `path:` and a directory with
     /// config.json, model.safetensors and tokenizer.json of the BERT architecture.
+    #[schemars(
+        regex(pattern = r"^(asset:all-minilm-l6-v2|path:.+)$"),
+        extend("x-form" = "`asset:all-minilm-l6-v2`, or `path:` and a directory")
+    )]
     pub embedder: String,
 }
 

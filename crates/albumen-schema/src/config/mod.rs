@@ -10,6 +10,7 @@ mod endpoint;
 mod error;
 mod evaluate;
 mod privacy;
+mod ranges;
 mod release;
 mod render;
 mod stages;
@@ -25,6 +26,7 @@ pub use endpoint::EndpointConfig;
 pub use error::ConfigError;
 pub use evaluate::EvaluateConfig;
 pub use privacy::PrivacyConfig;
+pub use ranges::{MAX_ALBUMS, MAX_CANDIDATES, MAX_PHOTOS, MAX_TRIES, allowed, resolve};
 pub use release::ReleaseConfig;
 pub use render::{ILLUSTRATION, RenderConfig, RenderPrecision};
 pub use stages::{
@@ -39,12 +41,18 @@ pub use validate_curate::LANGUAGES;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use validate::Fault;
 
 /// A whole configuration, resolved: every default is filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Name of the run: its directory under `runs/`, and what the data card is called.
+    #[schemars(
+        length(max = 200),
+        regex(pattern = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"),
+        extend("x-form" = "1 to 200 letters, digits, `-`, `_` and `.`, the first of them no `.`")
+    )]
     pub name: String,
     /// Where the private albums are, and how to read them.
     pub corpus: CorpusConfig,
@@ -95,12 +103,36 @@ impl Config {
     /// [`ConfigError`] with the place and a hint, for invalid TOML, unknown or missing keys, and
     /// values out of range.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            toml::from_str(text).map_err(|e| ConfigError::from_toml(origin, text, &e))?;
-        config
-            .check()
-            .map_err(|fault| ConfigError::from_fault(origin, text, &fault))?;
+        let faulty = |fault: &Fault| ConfigError::from_fault(origin, text, fault);
+        let config = Self::parse_unchecked(origin, text).map_err(|error| {
+            // A number may be so far out of range that its key's type cannot hold it.
+            let raw = toml::from_str::<toml::Table>(text).ok();
+            let fault = raw.and_then(|raw| ranges::check(&raw).err());
+            fault.as_ref().map_or(error, faulty)
+        })?;
+        config.check().map_err(|fault| faulty(&fault))?;
         Ok(config)
+    }
+
+    /// Parses a configuration that was checked when it was used: the `run.toml` of a run directory,
+    /// which another version with other ranges may have made.
+    ///
+    /// What it holds may be shown. Before anything is computed from it, it must pass
+    /// [`Config::validate`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] for invalid TOML, and unknown or missing keys.
+    pub fn parse_unchecked(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|e| ConfigError::from_toml(origin, text, &e))
+    }
+
+    /// Checks the range of every key, and the rules between keys.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the key and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check()
+            .map_err(|fault| ConfigError::from_fault("configuration", "", &fault))
     }
 
     /// Whether anything asks for the public topics.

@@ -11,14 +11,27 @@ use crate::statistic::{ALBUM_COUNT, ALBUM_SIZES, TOPIC_HISTOGRAM};
 #[serde(deny_unknown_fields, default)]
 pub struct ReleaseConfig {
     /// Epsilon for a noisy number of albums; 0 publishes none.
+    #[schemars(
+        range(min = 0, max = 50),
+        extend("x-usual" = "0.1 is a usual share of a budget of 8")
+    )]
     pub album_count_epsilon: f64,
     /// Epsilon for a noisy histogram of the albums' numbers of photos; 0 publishes none.
+    #[schemars(
+        range(min = 0, max = 50),
+        extend("x-usual" = "0.1 is a usual share of a budget of 8")
+    )]
     pub album_sizes_epsilon: f64,
     /// The histogram's bins, public numbers: the fewest photos of each, ascending. A bin ends where
     /// the next begins, and the last has no end.
+    #[schemars(length(min = 1, max = 1000), inner(range(min = 1, max = 1_000_000)))]
     pub album_size_bins: Vec<usize>,
     /// Epsilon for a noisy histogram of the albums' topics (`[topics]`), which curation then follows
     /// in its choice among the sampled albums; 0 publishes none and steers nothing.
+    #[schemars(
+        range(min = 0, max = 50),
+        extend("x-usual" = "0.1 is a usual share of a budget of 8")
+    )]
     pub topic_histogram_epsilon: f64,
 }
 

@@ -20,27 +20,46 @@ pub struct RenderConfig {
     /// Width of a picture in pixels. Text-to-image models draw multiples of 8 or 16, best near the
     /// size that they were trained on: 512 (Stable Diffusion 1.5, SDXL-Turbo), 768 (Stable Diffusion
     /// 2.1) or 1024 (SDXL and later).
+    #[schemars(range(min = 32, max = 4096))]
     pub width: u32,
     /// Height of a picture in pixels.
+    #[schemars(range(min = 32, max = 4096))]
     pub height: u32,
     /// Steps of the scheduler: 20 to 50, or 1 to 4 for turbo and schnell models. This and all but `model`,
     /// `width` and `height` serve text-to-image models only.
+    #[schemars(
+        range(min = 1, max = 1000),
+        extend("x-usual" = "20 to 50 are usual, or 1 to 4 for turbo and schnell models")
+    )]
     pub steps: usize,
     /// Scale of classifier-free guidance: 5 to 8, or 0 for turbo and schnell models. Above 1, each step
     /// takes two passes through the network.
+    #[schemars(
+        range(min = 0, max = 100),
+        extend("x-usual" = "5 to 8 are usual, or 0 for turbo and schnell models")
+    )]
     pub guidance: f64,
     /// What no picture should show; without guidance it says nothing.
     pub negative_prompt: String,
     /// Another scheduler than the checkpoint's: `ddim`, `euler`, `euler-ancestral`, `dpm-solver`,
     /// `dpm-solver-karras`, `unipc` or `pndm`. Empty keeps the checkpoint's.
+    #[schemars(
+        regex(pattern = r"^(|ddim|euler|euler-ancestral|dpm-solver|dpm-solver-karras|unipc|pndm)$"),
+        extend(
+            "x-form" = "`ddim`, `euler`, `euler-ancestral`, `dpm-solver`, `dpm-solver-karras`, \
+                        `unipc`, `pndm`, or nothing"
+        )
+    )]
     pub scheduler: String,
     /// Number format of the model on the device of `[compute]`: `f32`, `f16` or `bf16`.
     pub precision: RenderPrecision,
     /// Pictures drawn together on a device other than the processor. `batch`, `attention_slice` and
     /// `vae_slicing` change pictures by rounding at most, and changing them draws no picture again.
+    #[schemars(range(min = 1, max = 1024), extend("x-usual" = "4 fit most devices"))]
     pub batch: usize,
     /// How many heads of how many pictures attend at a time: 1 needs the least memory, 0 takes all at
     /// once.
+    #[schemars(range(min = 0, max = 65_536))]
     pub attention_slice: usize,
     /// Decode the pictures of a batch one by one, for less memory.
     pub vae_slicing: bool,
@@ -49,6 +68,10 @@ pub struct RenderConfig {
     pub vae_tiling: bool,
     /// Share in [0, 1] of the variance of the initial noise that the photos of an album have in common:
     /// more makes their composition and colours more alike.
+    #[schemars(
+        range(min = 0, max = 1),
+        extend("x-usual" = "0.2 leaves each photo its own composition")
+    )]
     pub album_noise: f64,
     /// Put a shared photographic style, and fixed looks of the people, animals and places that recur
     /// in the album's text, before each caption.
@@ -126,41 +149,12 @@ impl RenderConfig {
         )?;
         for (name, value) in [("width", self.width), ("height", self.height)] {
             require(
-                (32..=4096).contains(&value),
-                &format!("render.{name}"),
-                format!("is {value}"),
-                "use 32 to 4096 pixels",
-            )?;
-            require(
                 !local || value % 8 == 0,
                 &format!("render.{name}"),
                 format!("is {value}, which is no multiple of 8"),
                 format!("use {} or {}", value / 8 * 8, value / 8 * 8 + 8),
             )?;
         }
-        require(
-            (1..=1000).contains(&self.steps),
-            "render.steps",
-            format!("is {}", self.steps),
-            "use 20 to 50, or 1 to 4 for turbo and schnell models",
-        )?;
-        require(
-            (0.0..=100.0).contains(&self.guidance),
-            "render.guidance",
-            format!("is {}", self.guidance),
-            "use 5 to 8, or 0 for turbo and schnell models",
-        )?;
-        require(
-            (1..=1024).contains(&self.batch),
-            "render.batch",
-            format!("is {}", self.batch),
-            "draw at least one picture at a time; 4 fit most devices",
-        )?;
-        require(
-            (0.0..=1.0).contains(&self.album_noise),
-            "render.album_noise",
-            format!("is {}", self.album_noise),
-            "use a share in [0, 1]; 0.2 leaves each photo its own composition",
-        )
+        Ok(())
     }
 }

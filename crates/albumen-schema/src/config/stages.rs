@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranges::{MAX_ALBUMS, MAX_CANDIDATES, MAX_PHOTOS, MAX_TRIES};
+
 /// How the input is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -45,12 +47,15 @@ pub struct CorpusConfig {
     pub ownerless_albums: OwnerlessAlbums,
     /// How many photos may be set aside as unreadable before the run fails.
     #[serde(default = "default_max_bad_photos")]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub max_bad_photos: usize,
     /// Photos with more pixels than this are refused before they are decoded.
     #[serde(default = "default_max_pixels")]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub max_pixels: u64,
     /// An album keeps at most this many photos, the first ones.
     #[serde(default = "default_max_photos")]
+    #[schemars(range(min = 1, max = 100_000))]
     pub max_photos_per_album: usize,
 }
 
@@ -71,6 +76,7 @@ pub struct SummarizeConfig {
     /// The public language model that writes them, or a server, `endpoint:http://HOST:PORT/v1#MODEL`.
     pub model: String,
     /// Longest summary, in tokens.
+    #[schemars(range(min = 1, max = 256))]
     pub max_tokens: usize,
 }
 
@@ -88,12 +94,16 @@ impl Default for SummarizeConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
     /// Temperature; 0 takes the most likely token.
+    #[schemars(range(min = 0, max = 100))]
     pub temperature: f32,
     /// Keep the k most likely tokens; 0 keeps all.
+    #[schemars(range(min = 0, max = 10_000_000))]
     pub top_k: usize,
     /// Keep the most likely tokens that hold this much probability.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub top_p: f32,
     /// Divide the logits of tokens already written by this.
+    #[schemars(range(min = 1, max = 100), extend("x-usual" = "1 is none"))]
     pub repetition_penalty: f32,
 }
 
@@ -113,16 +123,23 @@ impl Default for Sampling {
 #[serde(deny_unknown_fields)]
 pub struct GenerateConfig {
     /// Number of albums to sample, before curation.
+    #[schemars(range(min = 1, max = MAX_ALBUMS))]
     pub albums: u64,
     /// Candidates that are sampled for each of them; curation keeps the best that passes. Sampling
     /// takes as many times longer.
     #[serde(default = "default_candidates")]
+    #[schemars(
+        range(min = 1, max = MAX_CANDIDATES),
+        extend("x-usual" = "1 keeps what is sampled first")
+    )]
     pub candidates: u32,
     /// Seed of the public randomness of decoding and rendering.
     #[serde(default)]
+    #[schemars(range(min = 0, max = i64::MAX))]
     pub seed: u64,
     /// How often a text that breaks the format or does not end is sampled, at most.
     #[serde(default = "default_tries")]
+    #[schemars(range(min = 1, max = MAX_TRIES))]
     pub tries: u32,
     /// Sample with 8-bit weights and activations (processor only): less memory and more speed for a
     /// little quality, about 0.02 nats a token for a model of 135 million parameters.
@@ -130,16 +147,21 @@ pub struct GenerateConfig {
     pub eight_bit: bool,
     /// Texts decoded together; changes no text.
     #[serde(default = "default_batch")]
+    #[schemars(range(min = 1, max = 65_536))]
     pub batch: usize,
     /// Longest summary, in tokens. Training cuts to this length too: a change after training asks for
     /// a new training, which is refused in the same run directory.
     #[serde(default = "default_summary_tokens")]
+    #[schemars(range(min = 1, max = 65_536))]
     pub max_summary_tokens: usize,
     /// Longest caption, in tokens; the same holds for a change after training.
     #[serde(default = "default_caption_tokens")]
+    #[schemars(range(min = 1, max = 65_536))]
     pub max_caption_tokens: usize,
-    /// Albums with more photos than this are not captioned; curation drops them.
+    /// Most photos of a sampled album: its number of photos is drawn from 1 to this, by what the model
+    /// finds likely.
     #[serde(default = "default_max_photos")]
+    #[schemars(range(min = 1, max = MAX_PHOTOS))]
     pub max_photos: usize,
     /// Sampling of summaries.
     #[serde(default)]
@@ -198,6 +220,10 @@ pub struct ExportConfig {
     pub formats: Vec<ExportFormat>,
     /// Size in bytes at which a new shard of `parquet` or `webdataset` begins, counting pictures; an
     /// album is never split.
+    #[schemars(
+        range(min = 1, max = 1_000_000_000_000_u64),
+        extend("x-usual" = "500_000_000 is usual")
+    )]
     pub shard_bytes: u64,
 }
 

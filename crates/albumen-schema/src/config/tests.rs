@@ -1,6 +1,6 @@
 use super::*;
 
-const GOOD: &str = include_str!("sample.toml");
+pub(super) const GOOD: &str = include_str!("sample.toml");
 
 fn message(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the sample");
@@ -131,7 +131,7 @@ fn values_out_of_range_point_at_the_value() {
         (
             "[generate]",
             "[endpoint]\napi_key_env = \"sk-s3cret\"\n[generate]",
-            "c.toml:23:15: `endpoint.api_key_env` is no name",
+            "c.toml:23:15: `endpoint.api_key_env` is not of the form",
         ),
         (
             "[generate]",
@@ -146,6 +146,140 @@ fn values_out_of_range_point_at_the_value() {
             "{text}"
         );
     }
+}
+
+/// The configuration with these changes in place of a part of the sample.
+fn reads(from: &str, to: &str) -> bool {
+    assert!(GOOD.contains(from), "{from} is not in the sample");
+    Config::parse("c.toml", &GOOD.replacen(from, to, 1)).is_ok()
+}
+
+#[test]
+fn rules_between_keys_hold_up_to_their_bounds() {
+    let bound = 1.0_f64 / 600.0;
+    let delta = |delta: f64| reads("delta = 1e-5", &format!("delta = {delta:?}"));
+    assert!(delta(bound.next_down()) && !delta(bound));
+    let batch = |n: u64| reads("expected_batch = 100", &format!("expected_batch = {n}"));
+    assert!(batch(600) && !batch(601));
+    let decay = |decay: f64| {
+        let rate = "learning_rate = 0.02";
+        reads(rate, &format!("{rate}\nweight_decay = {decay:?}"))
+    };
+    assert!(decay(49.9) && !decay(50.0));
+    for key in [
+        "album_count_epsilon",
+        "album_sizes_epsilon",
+        "topic_histogram_epsilon",
+    ] {
+        let epsilon = |e: &str| reads("[generate]", &format!("[release]\n{key} = {e}\n[generate]"));
+        assert!(
+            epsilon("0.0") && epsilon("1e-6") && !epsilon("9e-7"),
+            "{key}"
+        );
+    }
+    let bins = |bins: &str| {
+        let bins = format!("[release]\nalbum_size_bins = {bins}\n[generate]");
+        reads("[generate]", &bins)
+    };
+    assert!(bins("[3]") && bins("[1, 2]") && !bins("[2, 1]") && !bins("[2, 2]"));
+    let topics = |n: usize| {
+        let topics = format!("[topics]\nclusters = 4\nsamples = {n}\n[generate]");
+        reads("[generate]", &topics)
+    };
+    assert!(topics(20) && !topics(19));
+    let tokens = |n: usize| {
+        let tokens = format!("[caption]\nmax_tokens = 20\nmin_tokens = {n}\n[generate]");
+        reads("[generate]", &tokens)
+    };
+    assert!(tokens(20) && !tokens(21));
+    let width = |model: &str, side: &str| {
+        let render = format!("[render]\nmodel = \"{model}\"\n{side}\n[generate]");
+        reads("[generate]", &render)
+    };
+    for side in ["width = 500", "height = 500"] {
+        assert!(width("illustration", side));
+        assert!(width("endpoint:http://localhost:1/v1#m", side));
+        assert!(!width("path:sd", side) && !width("hub:a/b@c", side));
+    }
+    assert!(width("path:sd", "width = 504"));
+}
+
+#[test]
+fn every_table_of_a_training_is_checked() {
+    let album = |batch: u64| {
+        let table = format!(
+            "[train.album]\nexpected_batch = {batch}\nsteps = 1\nlearning_rate = 0.1\n[generate]"
+        );
+        reads("[generate]", &table)
+    };
+    assert!(album(600) && !album(601));
+    let text = GOOD.replace(
+        "[train.caption]\nexpected_batch = 100",
+        "[train.caption]\nexpected_batch = 601",
+    );
+    let error = Config::parse("c.toml", &text).unwrap_err().to_string();
+    assert!(
+        error.contains("`train.caption.expected_batch` gives"),
+        "{error}"
+    );
+}
+
+#[test]
+fn models_are_named_in_the_forms_that_each_stage_takes() {
+    let named = |table: &str, key: &str, model: &str| {
+        let table = format!("[{table}]\n{key} = \"{model}\"\n[train.summary]");
+        reads("[train.summary]", &table)
+    };
+    let endpoint = "endpoint:http://localhost:1/v1#m";
+    for (table, own, served) in [
+        ("caption", "asset:efficientnet-lite0", true),
+        ("summarize", "asset:smollm2-135m-instruct", true),
+        ("train", "asset:smollm2-135m-instruct", false),
+        ("render", "illustration", true),
+    ] {
+        assert!(named(table, "model", own), "{table}");
+        assert!(named(table, "model", "path:dir"), "{table}");
+        assert!(named(table, "model", "hub:owner/name@main"), "{table}");
+        assert_eq!(named(table, "model", endpoint), served, "{table}");
+        for wrong in [
+            "",
+            "path:",
+            "hub:",
+            "hub:name",
+            "asset:other",
+            "endpoint:http://",
+        ] {
+            assert!(!named(table, "model", wrong), "{table}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_number_that_its_type_cannot_hold_names_the_key() {
+    let text = message("declared_units = 600", "declared_units = -1");
+    assert_eq!(
+        text,
+        "c.toml:10:18: `privacy.declared_units` is -1\n  hint: use 1 to 1,000,000,000,000"
+    );
+    // What is wrong in another way than by its range keeps its own words.
+    let text = message("declared_units = 600", "declared_units = 1.5");
+    assert!(text.contains("invalid type: floating point"), "{text}");
+}
+
+#[test]
+fn a_kept_configuration_reads_whatever_its_ranges() {
+    let text = GOOD.replacen("[generate]", "[generate]\nmax_photos = 5000", 1);
+    let error = Config::parse("run.toml", &text).unwrap_err().to_string();
+    assert!(error.contains("`generate.max_photos` is 5000"), "{error}");
+    let kept = Config::parse_unchecked("run.toml", &text).unwrap();
+    assert_eq!(kept.generate.max_photos, 5000);
+    let error = kept.validate().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "configuration: `generate.max_photos` is 5000\n  hint: use 1 to 4095"
+    );
+    assert!(Config::parse_unchecked("run.toml", "name = 1").is_err());
+    assert!(Config::parse("c.toml", GOOD).unwrap().validate().is_ok());
 }
 
 #[test]

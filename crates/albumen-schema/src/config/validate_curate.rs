@@ -1,4 +1,4 @@
-//! Ranges of `[curate]` and `[topics]`.
+//! Rules of `[curate]` and `[topics]`.
 
 use super::Config;
 use super::validate::{Fault, require};
@@ -15,68 +15,12 @@ pub const LANGUAGES: [&str; 70] = [
 
 impl Config {
     pub(super) fn check_curation(&self) -> Result<(), Fault> {
-        let c = &self.curate;
-        for (name, value) in [
-            ("near_duplicate", c.near_duplicate),
-            ("max_topic_share", c.max_topic_share),
-            ("topic_distance", c.topic_distance),
-        ] {
-            require(
-                value > 0.0 && value <= 1.0,
-                &format!("curate.{name}"),
-                format!("is {value}"),
-                "use a number in (0, 1]",
-            )?;
-        }
-        for (name, value) in [
-            ("min_coherence", c.min_coherence),
-            ("doubtful_coherence", c.doubtful_coherence),
-        ] {
-            require(
-                (-1.0..=1.0).contains(&value),
-                &format!("curate.{name}"),
-                format!("is {value}"),
-                "a cosine similarity lies in [-1, 1]",
-            )?;
-        }
-        require(
-            c.min_grade <= 5,
-            "curate.min_grade",
-            format!("is {}", c.min_grade),
-            "grades go from 0 to 5",
-        )?;
-        for code in &c.languages {
-            require(
-                LANGUAGES.contains(&code.as_str()),
-                "curate.languages",
-                format!("holds `{code}`, which is no language that can be told from others"),
-                "use ISO 639-3 codes such as eng, deu, fra, spa, or [] for every language",
-            )?;
-        }
         let t = &self.topics;
-        require(
-            (2..=256).contains(&t.clusters),
-            "topics.clusters",
-            format!("is {}", t.clusters),
-            "use 2 to 256; 16 is usual",
-        )?;
         require(
             t.samples >= 5 * t.clusters,
             "topics.samples",
             format!("is {} for {} topics", t.samples, t.clusters),
             "use at least 5 for each topic; 50 or more are better",
-        )?;
-        require(
-            t.temperature > 0.0 && t.temperature.is_finite(),
-            "topics.temperature",
-            format!("is {}", t.temperature),
-            "use a finite number above 0: greedy sentences would all be alike",
-        )?;
-        require(
-            (4..=256).contains(&t.max_tokens),
-            "topics.max_tokens",
-            format!("is {}", t.max_tokens),
-            "use 4 to 256",
         )
     }
 }
