@@ -11,7 +11,9 @@ use albumen_lm::{
     Adapter, AnyLm, AnyPrefix, Branch, Budget, DecodeOptions, Example, Generation, LmError,
     Request, Sequence, Stop,
 };
-use albumen_schema::config::{GenerateConfig, Sampling};
+use albumen_schema::config::{
+    GenerateConfig, MAX_ALBUMS, MAX_CANDIDATES, MAX_PHOTOS, MAX_TRIES, Sampling,
+};
 use albumen_schema::{SyntheticAlbum, format};
 
 use crate::flat;
@@ -19,6 +21,11 @@ use crate::flat;
 /// Bits of a random stream's number: album index, then attempt, then photo (0: the summary).
 const PHOTO_BITS: u32 = 12;
 const ATTEMPT_BITS: u32 = 8;
+
+// The configuration's bounds are the most that these bits tell apart.
+const _: () = assert!(MAX_PHOTOS == (1 << PHOTO_BITS) - 1 && MAX_TRIES == (1 << ATTEMPT_BITS) - 1);
+const _: () =
+    assert!((MAX_ALBUMS as u128 * MAX_CANDIDATES as u128) <= 1 << (64 - PHOTO_BITS - ATTEMPT_BITS));
 
 /// The public language model with its released adapters.
 #[derive(Clone, Copy)]
@@ -106,7 +113,8 @@ pub(crate) fn empty_album(index: u64) -> SyntheticAlbum {
     }
 }
 
-/// The random stream of a text: a function of album, attempt and photo alone.
+/// The random stream of a text: a function of album, attempt and photo alone. Within the ranges of the
+/// configuration no two texts have the same.
 pub(crate) fn stream(album: u64, attempt: u32, photo: usize) -> u64 {
     (album << (PHOTO_BITS + ATTEMPT_BITS)) | (u64::from(attempt) << PHOTO_BITS) | photo as u64
 }
@@ -334,5 +342,36 @@ pub(crate) fn options(
             repetition_penalty: sampling.repetition_penalty,
         },
         seed: config.seed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn streams_differ_up_to_the_bounds_and_meet_beyond_them() {
+        let mut seen = HashSet::new();
+        for album in 0..3 {
+            for attempt in 0..=MAX_TRIES {
+                for photo in 0..=MAX_PHOTOS {
+                    assert!(seen.insert(stream(album, attempt, photo)));
+                }
+            }
+        }
+        assert_eq!(stream(0, 0, MAX_PHOTOS + 1), stream(0, 1, 0));
+        assert_eq!(stream(0, MAX_TRIES + 1, 0), stream(1, 0, 0));
+        let last = MAX_ALBUMS * u64::from(MAX_CANDIDATES) - 1;
+        let whole = stream(last, MAX_TRIES, MAX_PHOTOS);
+        assert_eq!(whole >> (PHOTO_BITS + ATTEMPT_BITS), last);
+        assert!(seen.insert(whole));
+    }
+
+    #[test]
+    fn streams_keep_their_numbers() {
+        assert_eq!(stream(0, 1, 0), 4096);
+        assert_eq!(stream(3, 2, 1), 3 * 1_048_576 + 2 * 4096 + 1);
     }
 }
