@@ -37,7 +37,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use albumen_accounting::{AccountingError, Event, Ledger, account_tuned};
+use albumen_accounting::{AccountingError, Event, Ledger, account_tuned, rounded_up};
 use albumen_dp::{DpError, Released, decode_f32, encode_f32, recover};
 use albumen_schema::NoisyCounts;
 
@@ -46,9 +46,11 @@ use albumen_schema::NoisyCounts;
 pub enum EscrowError {
     /// The release would bring the run past what it may spend.
     #[error(
-        "{stage} would bring the run to epsilon {then:.3}; it has spent {spent:.3} of {asked:.3}\n  \
+        "{stage} would bring the run to epsilon {}; it has spent {} of {asked}\n  \
          hint: a release is paid for once and for all; to train again on these albums use another \
-         --out, and count both runs"
+         --out, and count both runs",
+        up(.then),
+        up(.spent)
     )]
     Overspent {
         /// The release, by its stage in the ledger.
@@ -96,6 +98,14 @@ pub enum EscrowError {
     /// The guarantee cannot be computed.
     #[error(transparent)]
     Accounting(#[from] AccountingError),
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "an error's message is made of references"
+)]
+fn up(epsilon: &f64) -> String {
+    rounded_up(*epsilon, 3)
 }
 
 /// One release of the run's budget.

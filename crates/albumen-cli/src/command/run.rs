@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use albumen_accounting::{rounded_up, rounded_up_scientific};
 use albumen_run::memory::{ensure_fits, table};
 use albumen_run::{Options, Runner, Stage, check};
 use albumen_schema::Config;
@@ -39,9 +40,9 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
         }));
     }
     say(&format!(
-        "spent epsilon {:.3} at delta {:.0e} by {}",
-        guarantee.epsilon,
-        guarantee.delta,
+        "spent epsilon {} at delta {} by {}",
+        rounded_up(guarantee.epsilon, 3),
+        rounded_up_scientific(guarantee.delta),
         runner.config().privacy.unit
     ));
     Ok(())

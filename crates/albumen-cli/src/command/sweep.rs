@@ -1,5 +1,6 @@
 //! `albumen sweep`: the same configuration at several epsilons, and how good the albums are at each.
 
+use albumen_accounting::{rounded_up, rounded_up_scientific};
 use albumen_run::{STAMP, sweep as run_sweep};
 use serde_json::json;
 
@@ -19,9 +20,11 @@ pub(crate) fn sweep(args: &SweepArgs) -> Outcome {
     ));
     if let Some(cost) = &swept.choice {
         say(&format!(
-            "publishing one of the {} private runs costs epsilon {:.3} at delta {:.0e}, if none of these \
+            "publishing one of the {} private runs costs epsilon {} at delta {}, if none of these \
              numbers chose it",
-            cost.runs, cost.epsilon, cost.delta
+            cost.runs,
+            rounded_up(cost.epsilon, 3),
+            rounded_up_scientific(cost.delta)
         ));
     }
     if args.json {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use albumen_accounting::History;
+use albumen_accounting::{History, rounded_up};
 use albumen_lm::weights::read_config;
 use albumen_lm::{Adapter, AnyPrefix, LoraLayout};
 use albumen_report::synthetic::measure;
@@ -190,8 +190,10 @@ impl Runner {
             &self.dir.release(),
         )?;
         Ok(format!(
-            "epsilon {:.3} at delta {:e} by {}",
-            statement.epsilon, statement.delta, statement.unit
+            "epsilon {} at delta {:e} by {}",
+            rounded_up(statement.epsilon, 3),
+            statement.delta,
+            statement.unit
         ))
     }
 

@@ -1,5 +1,6 @@
 //! The guarantee in words that need no mathematics, for the card and the report.
 
+use albumen_accounting::{rounded_down, rounded_up, rounded_up_scientific};
 use albumen_schema::config::TuningRuns;
 use albumen_schema::statistic::{ALBUM_SIZES, TOPIC_HISTOGRAM};
 use albumen_schema::{Departure, PrivacyStatement, Sent, Statistic, Unit};
@@ -204,23 +205,23 @@ fn unit(unit: Unit) -> (&'static str, &'static str) {
 
 /// Epsilon with three decimals, rounded up: never less than what was spent.
 pub fn epsilon(value: f64) -> String {
-    format!("{:.3}", (value * 1000.0).ceil() / 1000.0)
+    rounded_up(value, 3)
 }
 
 /// The same for a lower bound, rounded down.
 pub fn epsilon_lower(value: f64) -> String {
-    format!("{:.3}", (value * 1000.0).floor() / 1000.0)
+    rounded_down(value, 3)
 }
 
 /// e to the power of epsilon, as people write it, rounded up.
 fn factor(epsilon: f64) -> String {
     let factor = epsilon.exp();
     if factor < 10.0 {
-        format!("{:.2}", (factor * 100.0).ceil() / 100.0)
+        rounded_up(factor, 2)
     } else if factor < 1e12 {
         count(factor.ceil() as u64)
     } else {
-        format!("{factor:.1e}")
+        rounded_up_scientific(factor)
     }
 }
 
@@ -252,7 +253,7 @@ mod tests {
         assert_eq!(epsilon_lower(7.9969), "7.996");
         assert_eq!(factor(1.0), "2.72");
         assert_eq!(factor(8.0), "2,981");
-        assert_eq!(factor(50.0), "5.2e21");
+        assert_eq!(factor(50.0), "5.19e21");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(600), "600");
         assert_eq!(count(3), "3");

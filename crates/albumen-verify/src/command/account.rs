@@ -6,7 +6,9 @@ mod parse;
 use std::io::Write;
 use std::path::PathBuf;
 
-use albumen_accounting::{Event, Part, TuningRuns, account as compose, account_tuned, calibrate};
+use albumen_accounting::{
+    Event, Part, TuningRuns, account as compose, account_tuned, calibrate, rounded_down, rounded_up,
+};
 use albumen_schema::Unit;
 use anyhow::anyhow;
 use clap::Args;
@@ -100,21 +102,22 @@ pub fn account(args: &AccountArgs, out: &mut dyn Write) -> Outcome {
         return Ok(());
     }
     if let Some(sigma) = noise_multiplier {
-        writeln!(out, "noise multiplier {sigma:.6}")?;
+        // Less noise than this would not meet the epsilon.
+        writeln!(out, "noise multiplier {}", rounded_up(*sigma, 6))?;
     }
     if let (Some(runs), Some(one)) = (tuning, one_run) {
         writeln!(
             out,
-            "{runs}: included below; epsilon {:.6} for one run",
-            one.epsilon
+            "{runs}: included below; epsilon {} for one run",
+            rounded_up(one.epsilon, 6)
         )?;
     }
     writeln!(
         out,
-        "epsilon {:.6} (at least {:.6}; by Renyi accounting {:.6}) at delta {:e}{}",
-        guarantee.epsilon,
-        guarantee.epsilon_lower,
-        guarantee.epsilon_rdp,
+        "epsilon {} (at least {}; by Renyi accounting {}) at delta {:e}{}",
+        rounded_up(guarantee.epsilon, 6),
+        rounded_down(guarantee.epsilon_lower, 6),
+        rounded_up(guarantee.epsilon_rdp, 6),
         guarantee.delta,
         unit.map_or(String::new(), |unit| format!(" by {unit}")),
     )?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use albumen_accounting::{rounded_down, rounded_up};
 use albumen_run::{Forecast, Model, SignalToNoise, Sweep};
 
 /// Columns of the table of sensitivities: every other factor.
@@ -129,7 +130,7 @@ fn meaning(text: &mut String, plan: &Forecast) {
     for rate in &plan.meaning.true_positive_rates {
         let _ = writeln!(
             text,
-            "  wrong about {:>4} of those who did not: right about at most {:.1}% of those who did",
+            "  wrong about {:>4} of those who did not: right about at most {}% of those who did",
             format!("{}%", 100.0 * rate.false_positive_rate),
             percent_up(rate.true_positive_rate)
         );
@@ -137,9 +138,9 @@ fn meaning(text: &mut String, plan: &Forecast) {
     let advantage = plan.meaning.bayes_advantage;
     let _ = writeln!(
         text,
-        "  at even odds: right in at most {:.1}% of cases (advantage {:.3}; guessing is 50%)\n",
+        "  at even odds: right in at most {}% of cases (advantage {}; guessing is 50%)\n",
         percent_up(f64::midpoint(1.0, advantage)),
-        (advantage * 1e3).ceil() / 1e3
+        rounded_up(advantage, 3)
     );
 }
 
@@ -173,24 +174,20 @@ fn sensitivity(text: &mut String, plan: &Forecast) {
 
 /// An epsilon rounded up to four digits after the point, fewer where it is large.
 pub(super) fn up(epsilon: f64) -> String {
-    rounded(epsilon, f64::ceil)
+    rounded_up(epsilon, decimals(epsilon))
 }
 
 fn down(epsilon: f64) -> String {
-    rounded(epsilon, f64::floor)
+    rounded_down(epsilon, decimals(epsilon))
 }
 
-fn rounded(epsilon: f64, round: fn(f64) -> f64) -> String {
-    if !epsilon.is_finite() {
-        return "unbounded".to_owned();
-    }
-    let digits = if epsilon < 100.0 { 4 } else { 1 };
-    let scale = 10_f64.powi(digits);
-    format!("{:.*}", digits as usize, round(epsilon * scale) / scale)
+fn decimals(epsilon: f64) -> usize {
+    if epsilon < 100.0 { 4 } else { 1 }
 }
 
-fn percent_up(share: f64) -> f64 {
-    ((1000.0 * share).ceil() / 10.0).min(100.0)
+/// A share as a percentage, rounded up.
+fn percent_up(share: f64) -> String {
+    rounded_up((100.0 * share).min(100.0), 1)
 }
 
 #[cfg(test)]
