@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 
 use super::rows::Row;
-use super::{Release, croissant, served, words};
+use super::{Release, croissant, languages, served, words};
 use crate::error::{Result, SynthError};
 use crate::storage::count_by_reason;
 
@@ -52,6 +52,7 @@ pub(super) fn write(
             title => title(config),
             license_id => if known { &hub_name } else { "other" },
             license_name,
+            languages => languages::of(rows, &config.curate.languages),
             size_category => size_category(rows.len()),
             albums => words::count(rows.len() as u64),
             photos => words::count(rows.iter().map(|r| r.n_photos as u64).sum()),

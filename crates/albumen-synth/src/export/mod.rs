@@ -20,6 +20,7 @@
 mod card;
 mod coco;
 mod croissant;
+mod languages;
 mod parquet;
 mod rows;
 mod served;
