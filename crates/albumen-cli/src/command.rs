@@ -11,17 +11,26 @@ pub(crate) mod sweep;
 
 use std::path::Path;
 
-use albumen_schema::Config;
+use albumen_schema::{Config, ConfigError};
 
 use crate::failure::{Failure, Outcome};
 
 /// Reads a configuration; whatever is wrong with it is the user's to mend.
 pub(crate) fn read_config(path: &Path) -> Outcome<Config> {
+    read(path, Config::parse)
+}
+
+/// Reads a configuration that another version may have checked, for what is shown and not computed.
+pub(crate) fn read_kept_config(path: &Path) -> Outcome<Config> {
+    read(path, Config::parse_unchecked)
+}
+
+fn read(path: &Path, parse: fn(&str, &str) -> Result<Config, ConfigError>) -> Outcome<Config> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::usage(anyhow::anyhow!(
             "cannot read the configuration {}: {e}",
             path.display()
         ))
     })?;
-    Config::parse(&path.display().to_string(), &text).map_err(Failure::usage)
+    parse(&path.display().to_string(), &text).map_err(Failure::usage)
 }

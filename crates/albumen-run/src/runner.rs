@@ -9,7 +9,7 @@ use albumen_train::escrow::{self, Waiting};
 use anyhow::Context;
 
 use crate::budget::Budget;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::memory::{ensure_fits, needs};
 use crate::models::Models;
 use crate::observer::{News, Progress, Shared};
@@ -141,6 +141,10 @@ impl Runner {
                 self.forget_journal(stage)?;
                 self.note(&format!("{stage}: finished before"));
                 continue;
+            }
+            // A report only reads what is there, whatever the ranges were when it was made.
+            if stage != Stage::Report {
+                self.config.validate().map_err(Failure::usage)?;
             }
             self.execute(stage, expected)?;
         }

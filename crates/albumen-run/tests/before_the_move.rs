@@ -66,4 +66,20 @@ fn a_run_directory_from_before_the_move_is_finished() {
             "train-caption"
         ]
     );
+
+    // The same, with a value that was allowed then and is out of range now.
+    drop(runner);
+    let text = fs::read_to_string("runs/tiny/run.toml").unwrap();
+    let text = text.replace("samples = 5000", "samples = 5");
+    let error = Config::parse("run.toml", &text).unwrap_err().to_string();
+    assert!(error.contains("`evaluate.samples` is 5"), "{error}");
+    fs::write("runs/tiny/run.toml", &text).unwrap();
+    let config = Config::parse_unchecked("run.toml", &text).unwrap();
+    let observer: Shared = began.clone();
+    let mut runner = Runner::open(config, out, Options::default(), observer).unwrap();
+    runner.run(Stage::Render, None).unwrap();
+    let refused = runner.run(Stage::Render, Some(Stage::Render)).unwrap_err();
+    let refused = refused.error().to_string();
+    assert!(refused.contains("`evaluate.samples` is 5"), "{refused}");
+    assert_eq!(*began.0.lock().unwrap(), [""; 0]);
 }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::args::{RunArgs, StageArgs, TrainArgs};
-use crate::command::read_config;
+use crate::command::{read_config, read_kept_config};
 use crate::failure::{Failure, Outcome};
 use crate::progress::{print_json, print_text, say, terminal};
 
@@ -72,7 +72,12 @@ fn run_check(config: &Config, as_json: bool) -> Outcome {
 
 /// Runs one stage, and before it those that it needs and that are not finished.
 pub(crate) fn single(args: &StageArgs, stage: Stage) -> Outcome {
-    let config = read_config(&args.config)?;
+    // A finished run stays readable where ranges have changed since; to compute anything, the runner
+    // checks them.
+    let config = match stage {
+        Stage::Report => read_kept_config(&args.config)?,
+        _ => read_config(&args.config)?,
+    };
     let out = run_directory(&config, args.out.as_deref());
     let mut runner = Runner::open(config, &out, Options::default(), terminal())?;
     runner.run(stage, args.force.then_some(stage))

@@ -283,6 +283,114 @@ fn a_kept_configuration_reads_whatever_its_ranges() {
 }
 
 #[test]
+fn topics_are_wanted_by_a_histogram_or_a_quota() {
+    let wanted = |tables: &str| {
+        let text = GOOD.replacen("[generate]", &format!("{tables}\n[generate]"), 1);
+        Config::parse("c.toml", &text).unwrap().wants_topics()
+    };
+    let (histogram, quota) = (
+        "[release]\ntopic_histogram_epsilon = 0.1",
+        "[curate]\nmax_topic_share = 0.5",
+    );
+    assert!(!wanted(""));
+    assert!(wanted(histogram) && wanted(quota));
+    assert!(wanted(&format!("{histogram}\n{quota}")));
+}
+
+#[test]
+fn tuning_runs_of_another_form_say_how_they_are_written() {
+    let text = message("epsilon = 8.0", "epsilon = 8.0\ntuning_runs = 5");
+    assert!(
+        text.contains("hint: write `{ number = \"fixed\", count = 5 }`"),
+        "{text}"
+    );
+    // Another type's message has no such hint.
+    let text = message("epsilon = 8.0", "epsilon = \"8\"");
+    assert!(!text.contains("hint"), "{text}");
+}
+
+#[test]
+fn a_table_that_is_missing_has_no_place_of_its_own() {
+    let text = message("[generate]\nalbums = 10\n", "");
+    assert!(text.contains("missing field `generate`"), "{text}");
+}
+
+#[test]
+fn defaults_are_those_of_the_reference() {
+    let config = Config::parse("c.toml", GOOD).unwrap();
+    let of = serde_json::to_value(&config).unwrap();
+    for (key, value) in [
+        ("/corpus/max_bad_photos", 100.0),
+        ("/corpus/max_pixels", 1e8),
+        ("/corpus/max_photos_per_album", 12.0),
+        ("/privacy/max_albums_per_owner", 4.0),
+        ("/privacy/summary_share", 0.5),
+        ("/generate/batch", 64.0),
+        ("/generate/candidates", 1.0),
+        ("/generate/tries", 6.0),
+        ("/generate/max_summary_tokens", 64.0),
+        ("/generate/max_caption_tokens", 48.0),
+        ("/generate/max_photos", 12.0),
+        ("/train/lora_rank", 8.0),
+        ("/train/lora_alpha", 16.0),
+        ("/train/lora_layers", 8.0),
+        ("/train/micro_batch_tokens", 2048.0),
+        ("/train/checkpoint_seconds", 60.0),
+        ("/train/summary/momentum", 0.9),
+        ("/train/summary/second_moment_decay", 0.999),
+        ("/train/summary/second_moment_floor", 1e-8),
+        ("/train/summary/clip_norm", 1.0),
+    ] {
+        assert_eq!(of.pointer(key).unwrap().as_f64(), Some(value), "{key}");
+    }
+    let train = &config.train;
+    assert_eq!(train.model, "asset:smollm2-135m-instruct");
+    assert_eq!(
+        (train.preamble.as_str(), train.cache_activations),
+        ("none", true)
+    );
+    assert_eq!(train.lora_targets, LoraTargets::QueryValue);
+    assert_eq!(train.preamble_file(), None);
+    assert_eq!(train.of_album(), &train.caption);
+    let text = GOOD.replacen(
+        "[train.summary]",
+        "[train]\npreamble = \"path:p.jsonl\"\n[train.public]\npath = \"p\"\nsource = \"s\"\n\
+         [train.album]\nexpected_batch = 1\nsteps = 1\nlearning_rate = 1.0\n[train.summary]",
+        1,
+    );
+    let train = Config::parse("c.toml", &text).unwrap().train;
+    let public = train.public.as_ref().unwrap();
+    assert_eq!(
+        (public.batch, public.steps, public.learning_rate),
+        (32, 50, 0.002)
+    );
+    assert_eq!(train.preamble_file(), Some(std::path::Path::new("p.jsonl")));
+    assert_eq!(train.of_album().expected_batch, 1);
+}
+
+#[test]
+fn pictures_depend_on_all_but_speed_and_memory() {
+    let fast = RenderConfig {
+        batch: 9,
+        attention_slice: 9,
+        vae_slicing: false,
+        ..RenderConfig::default()
+    };
+    assert_eq!(fast.drawn(), RenderConfig::default());
+    let other = RenderConfig {
+        steps: 9,
+        ..RenderConfig::default()
+    };
+    assert_eq!(other.drawn(), other);
+    assert!(other.is_illustration());
+    let model = RenderConfig {
+        model: "path:sd".to_owned(),
+        ..other
+    };
+    assert!(!model.is_illustration());
+}
+
+#[test]
 fn broken_toml_says_where() {
     let text = message("epsilon = 8.0", "epsilon = ");
     assert!(text.starts_with("c.toml:8:"), "{text}");
