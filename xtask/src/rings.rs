@@ -148,6 +148,11 @@ pub(crate) const CRATES: &[Row] = &[
         "checks a release and accounts for its privacy: library and auditor's program",
     ),
     row(
+        "albumen-names",
+        Ring::Core,
+        "names of models, parsed once: assets, paths, models of the hub, servers",
+    ),
+    row(
         "albumen-corpus",
         Ring::Private,
         "the only reader of private photos: formats, contribution bounds, captions, summaries",

@@ -10,8 +10,8 @@ const MOST_PACKAGES: usize = 60;
 /// ours to choose.
 const AROUND_OPENDP: (&str, &str) = ("albumen-oneshot", "opendp");
 
-/// Crates of the core that models may reach: neither runs a mechanism or holds a private value.
-const PLAIN: [&str; 2] = ["albumen-files", "albumen-schema"];
+/// Crates of the core that models may reach: none runs a mechanism or holds a private value.
+const PLAIN: [&str; 3] = ["albumen-files", "albumen-names", "albumen-schema"];
 
 /// What models may reach by way of the schema alone: its types name the accountant's unit.
 const BY_SCHEMA: (&str, &str) = ("albumen-schema", "albumen-accounting");

@@ -28,8 +28,8 @@ mod picture;
 mod rehearsal;
 mod retry;
 
+pub use albumen_schema::EndpointName;
 pub use albumen_schema::config::EndpointConfig;
-pub use albumen_schema::{EndpointName, EndpointNameError};
 
 pub use chat::{Role, Turn};
 pub use client::Client;

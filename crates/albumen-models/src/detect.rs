@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use albumen_names::is_gguf;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::kind::{self, Architecture};
 use crate::layout::{CONFIG, MODEL_INDEX, pickled};
-use crate::name::is_gguf;
 
 /// The architecture of a GGUF file, of a directory with `config.json`, or of a diffusers directory
 /// with `model_index.json`.

@@ -18,14 +18,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A text that is no name of a model.
-    #[error(
-        "{text:?} names no model\n  hint: write asset:NAME, hub:OWNER/NAME@REVISION, endpoint:URL#MODEL, or path: and a GGUF file or directory; `albumen models list` shows what is there"
-    )]
-    Name {
-        /// The text, of an address only what stands before `//`.
-        text: String,
-    },
     /// An endpoint where files are needed.
     #[error(
         "{name} is an endpoint, which has no files here\n  hint: name a model by asset:, path: or hub:"

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use albumen_names::{HubModel, is_gguf};
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
@@ -11,7 +12,6 @@ use crate::error::Error;
 use crate::found::{self, Found, Place, licence};
 use crate::kind::{Architecture, Kind};
 use crate::layout::{CONFIG, Candidate, MODEL_INDEX, candidates, components, pickled, shards};
-use crate::name::{HubModel, is_gguf};
 
 /// Says the licence.
 const CARD: &str = "README.md";
@@ -48,7 +48,13 @@ pub struct Hub {
     pub half: bool,
 }
 
-impl HubModel {
+/// A model's name as the hub's client takes it, and in errors.
+trait Named {
+    fn at(&self, revision: &str) -> Repo;
+    fn refuse(&self, reason: impl Into<String>) -> Error;
+}
+
+impl Named for HubModel {
     fn at(&self, revision: &str) -> Repo {
         Repo::with_revision(self.repository.clone(), RepoType::Model, revision.into())
     }

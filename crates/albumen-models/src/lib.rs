@@ -1,7 +1,6 @@
-//! One way to name a model, whatever it is for: `asset:`, `path:` or `hub:`. A server's name (`endpoint:`) has
-//! no files behind it: `albumen-schema` reads those.
+//! What lies behind a model's name ([`albumen_names::ModelName`]), whatever it is for.
 //!
-//! [`Name`] is the text of a configuration, [`Found`] what lies behind it: where it is, what it is
+//! [`Found`] says where it is, what it is
 //! ([`Kind`] and architecture, read from `config.json`, `model_index.json` or a GGUF header), its
 //! licence and revision. Nothing here loads a weight; [`Header`] reads what a safetensors file says of
 //! itself.
@@ -16,7 +15,6 @@ pub mod inspect;
 pub mod kind;
 mod known;
 pub mod layout;
-mod name;
 pub mod safetensors;
 
 pub use detect::detect;
@@ -26,7 +24,6 @@ pub use found::{Found, Place, find_path, fingerprint, licence, require};
 pub use hub::Hub;
 pub use kind::{Architecture, Kind};
 pub use known::Known;
-pub use name::{HubModel, Name};
 pub use safetensors::Header;
 
 /// The result of this crate's functions.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
-use albumen_models::{Hub, HubModel, Kind};
+use albumen_models::{Hub, Kind};
+use albumen_names::HubModel;
 
 mod common;
 #[path = "common/hub_server.rs"]
@@ -51,7 +52,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 fn a_sharded_model_is_fetched_once_and_found_offline() {
     let (server, address) = serving(common::language()).start();
     let cache = tempfile::tempdir().unwrap();
-    let model: HubModel = "hub:owner/tiny".parse().unwrap();
+    let model: HubModel = "owner/tiny".parse().unwrap();
     let path = hub(&cache, &address).fetch(&model).unwrap();
     let names = [
         "README.md",
@@ -92,7 +93,7 @@ fn a_sharded_model_is_fetched_once_and_found_offline() {
 fn a_captioner_comes_with_its_processor() {
     let (_, address) = serving(common::captioner()).start();
     let cache = tempfile::tempdir().unwrap();
-    let model: HubModel = "hub:owner/tiny".parse().unwrap();
+    let model: HubModel = "owner/tiny".parse().unwrap();
     let found = hub(&cache, &address).find(&model).unwrap();
     assert_eq!(found.kind(), Some(Kind::Captioner));
     let names = [
@@ -133,7 +134,7 @@ const PIPELINE: [&str; 9] = [
 fn of_a_pipeline_come_the_parts_that_a_picture_needs() {
     let (server, address) = serving(common::diffusion()).start();
     let cache = tempfile::tempdir().unwrap();
-    let model: HubModel = "hub:owner/tiny".parse().unwrap();
+    let model: HubModel = "owner/tiny".parse().unwrap();
     let found = hub(&cache, &address).find(&model).unwrap();
     assert_eq!(found.kind(), Some(Kind::TextToImage));
     assert_eq!(found.licence.as_deref(), Some("sai-nc-community"));
@@ -178,7 +179,7 @@ fn nothing_large_is_fetched_of_what_cannot_be_loaded() {
     let (server, address) = serving(other).start();
     let cache = tempfile::tempdir().unwrap();
     let error = hub(&cache, &address)
-        .fetch(&"hub:owner/tiny".parse().unwrap())
+        .fetch(&"owner/tiny".parse().unwrap())
         .unwrap_err()
         .to_string();
     for word in ["owner/tiny", "FalconForCausalLM", "FluxPipeline", "Gemma3"] {
@@ -203,7 +204,7 @@ fn a_broken_download_goes_on_where_it_stopped() {
     let (server, address) = server.start();
     let cache = tempfile::tempdir().unwrap();
     let path = hub(&cache, &address)
-        .fetch(&"hub:owner/tiny@main".parse().unwrap())
+        .fetch(&"owner/tiny@main".parse().unwrap())
         .unwrap();
     assert_eq!(
         std::fs::read(path.join("model.safetensors")).unwrap(),
@@ -223,7 +224,7 @@ fn a_gguf_file_is_fetched_alone_but_for_its_card() {
     let (server, address) = serving(common::language()).start();
     let cache = tempfile::tempdir().unwrap();
     let path = hub(&cache, &address)
-        .fetch(&"hub:owner/tiny/model.gguf".parse().unwrap())
+        .fetch(&"owner/tiny/model.gguf".parse().unwrap())
         .unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"GGUF");
     assert_eq!(albumen_models::licence(&path).as_deref(), Some("mit"));
@@ -251,7 +252,7 @@ fn refusals_name_model_and_mend() {
             .unwrap_err()
             .to_string()
     };
-    let unknown = message(common::language(), "hub:owner/other");
+    let unknown = message(common::language(), "owner/other");
     assert!(
         unknown.contains("hub model owner/other") && unknown.contains("check the name"),
         "{unknown}"
@@ -259,7 +260,7 @@ fn refusals_name_model_and_mend() {
     let without = |name: &str| {
         let mut files = common::language();
         files.retain(|file, _| !file.starts_with(name));
-        message(files, "hub:owner/tiny")
+        message(files, "owner/tiny")
     };
     let bare = without("tokenizer.json");
     assert!(
@@ -281,7 +282,7 @@ fn refusals_name_model_and_mend() {
         .insert("model.safetensors".into(), "ab".repeat(32));
     let (_, address) = false_hash.start();
     let cache = tempfile::tempdir().unwrap();
-    let model = "hub:owner/tiny".parse().unwrap();
+    let model = "owner/tiny".parse().unwrap();
     let false_hash = hub(&cache, &address).fetch(&model).unwrap_err().to_string();
     assert!(
         false_hash.contains("model.safetensors arrived with SHA-256"),
@@ -298,7 +299,7 @@ fn refusals_name_model_and_mend() {
 fn offline_only_the_cache_is_asked() {
     let (server, address) = serving(common::language()).start();
     let cache = tempfile::tempdir().unwrap();
-    let model: HubModel = "hub:owner/tiny".parse().unwrap();
+    let model: HubModel = "owner/tiny".parse().unwrap();
     let offline = Hub {
         offline: true,
         ..hub(&cache, &address)

@@ -1,8 +1,7 @@
 //! Everything that can be known of a configuration before anything is fetched, loaded or read.
 
 use albumen_lm::weights::{config_from_json, read_config};
-use albumen_models::Name;
-use albumen_schema::{Config, EndpointName};
+use albumen_schema::Config;
 use serde_json::{Value, json};
 
 use crate::budget::Budget;
@@ -39,12 +38,7 @@ pub fn check(config: &Config) -> Outcome<Checked> {
     let mut notes = Vec::new();
     for (key, name, kinds) in named(config) {
         // What is no name is the configuration's fault.
-        if EndpointName::of_model(name)
-            .map_err(Failure::usage)?
-            .is_none()
-        {
-            name.parse::<Name>().map_err(Failure::usage)?;
-        }
+        name.source().map_err(|e| Failure::usage(e.clone()))?;
         let look = models.look(name)?;
         look.require(kinds, key)?;
         if let Look::ToFetch { known, .. } = &look {

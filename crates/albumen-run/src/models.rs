@@ -12,12 +12,14 @@ use albumen_assets::{Check, Home, State};
 use albumen_lm::tokenizer::Tokenizer;
 use albumen_lm::weights::read_config;
 use albumen_lm::{AnyLm, Device, ModelConfig, Precision, Weights};
-use albumen_models::{Found, HubModel, Kind, Name, Place, fingerprint};
+use albumen_models::{Found, Kind, Place, fingerprint};
+use albumen_names::{HubModel, ModelName, Source};
 use albumen_schema::config::{
     ComputeConfig, ComputePrecision, CorpusConfig, InputFormat, Layout, RenderConfig,
     RenderPrecision,
 };
-use albumen_schema::{Config, EndpointName, ModelStatement, ModelUse};
+use albumen_schema::format::FIXED_TOKENS;
+use albumen_schema::{Config, ModelStatement, ModelUse};
 use albumen_train::Model;
 use albumen_vision::Embedder;
 use anyhow::{Context, bail, ensure};
@@ -66,19 +68,20 @@ impl Models {
     ///
     /// # Errors
     /// Where there is no such embedder, or it cannot be loaded.
-    pub fn embedder(&self, name: &str) -> anyhow::Result<Embedder> {
-        let dir = match name.split_once(':') {
-            Some(("asset", asset)) => {
+    pub fn embedder(&self, name: &ModelName) -> anyhow::Result<Embedder> {
+        let dir = match name.source() {
+            Ok(Source::Asset(asset)) => {
                 let weights = self.asset(asset, "model.safetensors")?;
                 weights
                     .parent()
                     .context("an asset has no folder")?
                     .to_owned()
             }
-            Some(("path", path)) => PathBuf::from(path),
+            Ok(Source::Path(path)) => path.clone(),
             _ => bail!(
-                "{name:?} names no embedder\n  hint: write asset:all-minilm-l6-v2, or path: and a \
-                 directory with config.json, model.safetensors and tokenizer.json"
+                "`{}` names no embedder\n  hint: write asset:all-minilm-l6-v2, or path: and a \
+                 directory with config.json, model.safetensors and tokenizer.json",
+                name.shown()
             ),
         };
         Ok(Embedder::load(&dir)?)
@@ -96,7 +99,7 @@ impl Models {
     ///
     /// # Errors
     /// Where there is no such model, or it cannot be fetched.
-    pub fn find(&self, name: &str) -> anyhow::Result<Found> {
+    pub fn find(&self, name: &ModelName) -> anyhow::Result<Found> {
         self.find_as(name, false)
     }
 
@@ -104,24 +107,31 @@ impl Models {
     ///
     /// # Errors
     /// As [`Models::find`].
-    pub fn find_as(&self, name: &str, half: bool) -> anyhow::Result<Found> {
-        if let Some(found) = self.found.borrow().get(name) {
+    pub fn find_as(&self, name: &ModelName, half: bool) -> anyhow::Result<Found> {
+        if let Some(found) = self.found.borrow().get(name.as_str()) {
             return Ok(found.clone());
         }
-        let found = match EndpointName::of_model(name)? {
-            Some(server) => served::found(&server),
-            None => match name.parse()? {
-                Name::Asset(asset) => self.find_asset(&asset)?,
-                Name::Path(path) => albumen_models::find_path(&path)?,
-                Name::Hub(model) => find_on_hub(&model, half)?,
-            },
+        let found = match name.source().map_err(Clone::clone)? {
+            Source::Endpoint(server) => served::found(server),
+            Source::Asset(asset) => self.find_asset(asset)?,
+            Source::Path(path) => albumen_models::find_path(path)?,
+            Source::Hub(model) => find_on_hub(model, half)?,
+            Source::Illustration => bail!(
+                "`illustration` draws without a model\n  hint: it is a name for `render.model` alone"
+            ),
         };
-        self.found.borrow_mut().insert(name.into(), found.clone());
+        let key = name.as_str().to_owned();
+        self.found.borrow_mut().insert(key, found.clone());
         Ok(found)
     }
 
     /// The model that the configuration's `key` names, which must be of one of these kinds.
-    pub(crate) fn find_for(&self, key: &str, name: &str, kinds: &[Kind]) -> anyhow::Result<Found> {
+    pub(crate) fn find_for(
+        &self,
+        key: &str,
+        name: &ModelName,
+        kinds: &[Kind],
+    ) -> anyhow::Result<Found> {
         let found = self.find(name)?;
         found.require(kinds, key)?;
         Ok(found)
@@ -168,11 +178,11 @@ impl Models {
     /// The language model of this name on a device.
     pub(crate) fn language_model(
         &mut self,
-        name: &str,
+        name: &ModelName,
         device: Device,
         precision: Precision,
     ) -> anyhow::Result<Rc<LanguageModel>> {
-        let key = (name.to_owned(), device, precision);
+        let key = (name.as_str().to_owned(), device, precision);
         if let Some((loaded, model)) = &self.loaded
             && *loaded == key
         {
@@ -202,11 +212,11 @@ impl Models {
         used(config)
             .map(|(used_for, name)| {
                 // Of an asset the pin says all, whether it is there or not.
-                let (name, revision, licence) = if let Some(asset) = assets::of_name(name) {
+                let (name, revision, licence) = if let Some(asset) = assets::of_name(&name) {
                     let name = asset.name.to_owned();
                     (name, Some(asset.revision()), Some(asset.licence()))
                 } else {
-                    let found = self.find(name)?;
+                    let found = self.find(&name)?;
                     (found.name, found.revision, found.licence)
                 };
                 Ok(ModelStatement {
@@ -246,8 +256,8 @@ impl Models {
 
     /// Fails where an asset that the run uses without naming it is not there.
     pub(crate) fn check_assets(&self, config: &Config) -> anyhow::Result<()> {
-        for (_, name) in used(config).filter(|(_, name)| name.starts_with("asset:")) {
-            self.find(name)?;
+        for (_, name) in used(config).filter(|(_, name)| name.asset().is_some()) {
+            self.find(&name)?;
         }
         for (asset, file) in [
             ("naughty-words", "en.json"),
@@ -281,8 +291,8 @@ pub(crate) fn is_text(corpus: &CorpusConfig) -> bool {
 const RENDERER: &str = "render.model";
 
 /// Every model that a configuration names: its key, its name, and what it may be.
-pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind])> {
-    let mut named: Vec<(_, &str, &'static [Kind])> = vec![
+pub(crate) fn named(config: &Config) -> Vec<(&'static str, &ModelName, &'static [Kind])> {
+    let mut named: Vec<(_, &ModelName, &'static [Kind])> = vec![
         (
             "summarize.model",
             &config.summarize.model,
@@ -301,18 +311,18 @@ pub(crate) fn named(config: &Config) -> Vec<(&'static str, &str, &'static [Kind]
 }
 
 /// Every model that a configuration uses, with the assets that no key names.
-fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
+fn used(config: &Config) -> impl Iterator<Item = (ModelUse, ModelName)> {
     let photos = !is_text(&config.corpus);
-    let model = config.caption.model.as_str();
-    let tagger = photos && model == "asset:efficientnet-lite0";
-    let captions = photos.then_some((ModelUse::Captions, model));
-    let objects = tagger.then_some((ModelUse::Objects, "asset:nanodet"));
+    let model = &config.caption.model;
+    let tagger = photos && model.asset() == Some("efficientnet-lite0");
+    let captions = photos.then(|| (ModelUse::Captions, model.clone()));
+    let objects = tagger.then(|| (ModelUse::Objects, "asset:nanodet".into()));
     let drawn = !config.render.is_illustration();
-    let pictures = drawn.then_some((ModelUse::Pictures, config.render.model.as_str()));
+    let pictures = drawn.then(|| (ModelUse::Pictures, config.render.model.clone()));
     let rest = [
-        (ModelUse::Summaries, config.summarize.model.as_str()),
-        (ModelUse::LanguageModel, config.train.model.as_str()),
-        (ModelUse::TextVectors, "asset:all-minilm-l6-v2"),
+        (ModelUse::Summaries, config.summarize.model.clone()),
+        (ModelUse::LanguageModel, config.train.model.clone()),
+        (ModelUse::TextVectors, "asset:all-minilm-l6-v2".into()),
     ];
     captions
         .into_iter()
@@ -320,9 +330,6 @@ fn used(config: &Config) -> impl Iterator<Item = (ModelUse, &str)> {
         .chain(rest)
         .chain(pictures)
 }
-
-/// Tokens of the fixed words around summary and caption, with room to spare.
-const FIXED_WORDS: usize = 64;
 
 /// Fails where the longest text that training may cut to does not fit the model: found before any
 /// private text is read, so that no failure can depend on one.
@@ -334,7 +341,7 @@ pub(crate) fn check_lengths(
     tokenizer: Option<&Tokenizer>,
 ) -> anyhow::Result<()> {
     let limits = &config.generate;
-    let caption = limits.max_caption_tokens + FIXED_WORDS;
+    let caption = limits.max_caption_tokens + FIXED_TOKENS;
     let (captions, written) = match config.train.layout {
         Layout::Hierarchical => (1, Model::Caption),
         Layout::Flat => (

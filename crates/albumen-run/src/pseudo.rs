@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use albumen_lm::{Device, Precision};
+use albumen_names::ModelName;
 use albumen_schema::config::GenerateConfig;
 use albumen_schema::format;
 use albumen_synth::generate::{AlbumModel, Writer, Writers, generate};
@@ -27,7 +28,7 @@ pub struct Pseudo<'a> {
     /// The private corpus of the run that it is for, which must not hold the preamble.
     pub corpus: Option<&'a Path>,
     /// The model's name.
-    pub model: &'a str,
+    pub model: &'a ModelName,
     /// Seed of the sampling.
     pub seed: u64,
 }

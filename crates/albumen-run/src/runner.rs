@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use albumen_names::ModelName;
 use albumen_schema::config::Layout;
 use albumen_schema::{Config, StageManifest, TOOL};
 use albumen_train::escrow::{self, Waiting};
@@ -254,7 +255,7 @@ impl Runner {
     }
 
     /// The fingerprint of the model of this name.
-    pub(crate) fn fingerprint(&self, model: &str) -> anyhow::Result<Option<String>> {
+    pub(crate) fn fingerprint(&self, model: &ModelName) -> anyhow::Result<Option<String>> {
         Ok(Some(self.models.find(model)?.fingerprint))
     }
 

@@ -90,7 +90,7 @@ pub fn sweep(
     }
     let sweep = Sweep {
         title: config.name.clone(),
-        embedder: embedder.clone(),
+        embedder: embedder.to_string(),
         unit: config.privacy.unit.to_string(),
         declared_units: config.privacy.declared_units,
         points,

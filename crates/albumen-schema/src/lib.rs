@@ -5,7 +5,7 @@
 
 mod album;
 pub mod config;
-mod endpoint;
+mod departure;
 pub mod format;
 mod manifest;
 pub mod preamble;
@@ -14,8 +14,9 @@ mod synthetic;
 
 pub use album::{Album, AlbumText, CaptionSource, Photo, PhotoContent, UnitTexts};
 pub use albumen_accounting::Unit;
+pub use albumen_names::{EndpointName, ModelName, Source as ModelSource, is_loopback};
 pub use config::{Config, ConfigError};
-pub use endpoint::{Departure, EndpointName, EndpointNameError, Sent, is_loopback};
+pub use departure::{Departure, Sent};
 pub use manifest::{
     Adjacency, LedgeredEvent, ModelStatement, ModelUse, PrivacyStatement, PublicTrainingStatement,
     StageManifest, TOOL, TuningStatement,

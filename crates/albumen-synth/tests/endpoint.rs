@@ -139,9 +139,9 @@ fn a_release_says_what_left_the_machine_and_for_which_host() {
     let dir = tempfile::tempdir().unwrap();
     make_release(dir.path());
     let mut config = config();
-    config.caption.model = "endpoint:http://gpu.example.org:8000/v1#big-captioner".to_owned();
-    config.summarize.model = "endpoint:https://llm.example.org#big-writer".to_owned();
-    config.render.model = "endpoint:http://127.0.0.1:9000/v1#big-painter".to_owned();
+    config.caption.model = "endpoint:http://gpu.example.org:8000/v1#big-captioner".into();
+    config.summarize.model = "endpoint:https://llm.example.org#big-writer".into();
+    config.render.model = "endpoint:http://127.0.0.1:9000/v1#big-painter".into();
     let (card, statement) = release(dir.path(), &config, &[], "inside");
     assert!(statement.left_machine.is_empty());
     assert!(!card.contains("example.org"), "{card}");
@@ -197,7 +197,7 @@ fn what_left_under_another_configuration_is_stated_beside_what_leaves_now() {
     let summaries = departure("summarize", Sent::Captions, "writer");
     let mut config = config();
     config.endpoint.allow_remote = true;
-    config.summarize.model = "endpoint:https://gpu.example.org#writer".to_owned();
+    config.summarize.model = "endpoint:https://gpu.example.org#writer".into();
     assert_eq!(config.departures(), std::slice::from_ref(&summaries));
     let recorded = [first.clone(), summaries.clone(), second.clone()];
     let (card, statement) = release(dir.path(), &config, &recorded, "same");

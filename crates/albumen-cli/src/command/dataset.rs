@@ -43,7 +43,7 @@ pub(crate) fn dataset(args: &DatasetArgs) -> Outcome {
                 albums: *albums,
                 preamble,
                 corpus: config.as_ref().map(|c| c.corpus.path.as_path()),
-                model,
+                model: &model.as_str().into(),
                 seed: *seed,
             };
             pseudo(&what, &terminal())?;

@@ -7,6 +7,7 @@ use albumen_evaluate::compare::{
 };
 use albumen_run::Progress;
 use albumen_run::models::Models;
+use albumen_schema::ModelName;
 use albumen_schema::config::EvaluateConfig;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -24,11 +25,17 @@ pub(crate) fn evaluate(args: &EvaluateArgs) -> Outcome {
     }
 }
 
+/// The embedder that is asked for, or else the configuration's.
+fn embedder(args: &EvaluateArgs, config: &EvaluateConfig) -> ModelName {
+    let asked = args.embedder.as_deref().map(ModelName::from);
+    asked.unwrap_or_else(|| config.embedder.clone())
+}
+
 /// Evaluates a run: its numbers go to two files of its directory, and are shown to who asks for them.
 fn of_run(run: &Path, args: &EvaluateArgs) -> Outcome {
     let mut runner = existing(run)?;
     let config = runner.config().evaluate.clone();
-    let embedder = args.embedder.as_ref().unwrap_or(&config.embedder);
+    let embedder = &embedder(args, &config);
     let (found, written) = runner.evaluate(&settings(&config, args), embedder)?;
     let mut record = json!({"report": written.report, "metrics": written.metrics});
     say(&format!(
@@ -82,8 +89,7 @@ fn files(args: &EvaluateArgs) -> Outcome {
     let mut sets: Vec<(Role, &[TextAlbum])> =
         vec![(Role::Sampled, &synthetic), (Role::HeldOut, &held_out)];
     sets.extend(floor.as_deref().map(|albums| (Role::Floor, albums)));
-    let embedder = args.embedder.as_ref().unwrap_or(&config.embedder);
-    let embedder = Models::new()?.embedder(embedder)?;
+    let embedder = Models::new()?.embedder(&embedder(args, &config))?;
     let progress = Progress::start(&terminal(), "evaluate");
     let found = albumen_evaluate::compare::evaluate(
         &reference,

@@ -7,6 +7,7 @@ use albumen_lm::Device;
 use albumen_models::kind::SUPPORTED;
 use albumen_models::{Found, Kind};
 use albumen_run::models::{Models, assets};
+use albumen_schema::ModelName;
 use serde_json::{Map, Value, json};
 
 use crate::args::{ModelsAction, ModelsArgs};
@@ -18,7 +19,7 @@ use crate::progress::{print_json, print_text, say};
 pub(crate) fn models(args: &ModelsArgs) -> Outcome {
     match &args.action {
         ModelsAction::List { json } => list(*json),
-        ModelsAction::Fetch { name, half, json } => fetch(name, *half, *json),
+        ModelsAction::Fetch { name, half, json } => fetch(&name.as_str().into(), *half, *json),
         ModelsAction::Inspect(args) => inspect::inspect(args),
     }
 }
@@ -88,8 +89,8 @@ fn list(as_json: bool) -> Outcome {
     Ok(())
 }
 
-fn fetch(name: &str, half: bool, as_json: bool) -> Outcome {
-    if let Some(asset) = name.strip_prefix("asset:")
+fn fetch(name: &ModelName, half: bool, as_json: bool) -> Outcome {
+    if let Some(asset) = name.asset()
         && assets::model(asset).is_some()
     {
         let home = Home::locate()?;
@@ -123,7 +124,7 @@ fn find(text: &str, half: bool) -> anyhow::Result<Found> {
     let models = Models::new()?;
     let schemes = ["asset:", "path:", "hub:", "endpoint:"];
     if schemes.iter().any(|s| text.starts_with(s)) {
-        return models.find_as(text, half);
+        return models.find_as(&text.into(), half);
     }
-    models.find(&format!("path:{text}"))
+    models.find(&format!("path:{text}").into())
 }

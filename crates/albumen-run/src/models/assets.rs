@@ -3,6 +3,7 @@
 use albumen_assets::{PINS, Pin};
 use albumen_models::Architecture;
 use albumen_models::kind::by_class;
+use albumen_names::ModelName;
 
 /// An asset that is a model.
 #[derive(Clone, Copy)]
@@ -65,8 +66,8 @@ pub fn models() -> impl Iterator<Item = AssetModel> {
 }
 
 /// The model of a name such as `asset:nanodet`.
-pub fn of_name(name: &str) -> Option<AssetModel> {
-    model(name.strip_prefix("asset:")?)
+pub fn of_name(name: &ModelName) -> Option<AssetModel> {
+    model(name.asset()?)
 }
 
 /// The model of this asset.

@@ -1,6 +1,7 @@
 //! What is known of a model without asking a network.
 
-use albumen_models::{Found, HubModel, Kind, Known, Name, Place};
+use albumen_models::{Found, Kind, Known, Place};
+use albumen_names::{HubModel, ModelName, Source};
 
 use super::Models;
 
@@ -58,15 +59,15 @@ impl Look {
 
 impl Models {
     /// What is known of the model of this name. Nothing is fetched.
-    pub(crate) fn look(&self, name: &str) -> anyhow::Result<Look> {
-        let Ok(Name::Hub(model)) = name.parse() else {
+    pub(crate) fn look(&self, name: &ModelName) -> anyhow::Result<Look> {
+        let Ok(Source::Hub(model)) = name.source() else {
             return self.find(name).map(Look::There);
         };
-        Ok(match in_cache(&model)? {
+        Ok(match in_cache(model)? {
             Some(found) => Look::There(found),
             None => Look::ToFetch {
-                known: known(&model),
-                model,
+                known: known(model),
+                model: model.clone(),
             },
         })
     }

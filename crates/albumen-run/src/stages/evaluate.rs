@@ -9,6 +9,7 @@ use albumen_evaluate::internal::{
     InternalReport, SyntheticSides, evaluate_run, write_internal_report, write_metrics,
 };
 use albumen_lm::{Adapter, LoraLayout};
+use albumen_names::ModelName;
 use albumen_schema::config::GenerateConfig;
 use albumen_schema::{Curated, StageManifest, SyntheticAlbum, TOOL};
 use albumen_synth::generate::{AlbumModel, GenerateProgress, Writer, generate};
@@ -43,7 +44,7 @@ impl Runner {
     pub fn evaluate(
         &mut self,
         settings: &EvaluationSettings,
-        embedder: &str,
+        embedder: &ModelName,
     ) -> anyhow::Result<(Sensitive<Evaluation>, Written)> {
         let curated = self.output(Stage::Curate).join("curated.parquet");
         ensure!(
@@ -61,7 +62,7 @@ impl Runner {
         &mut self,
         run: &[Curated],
         settings: &EvaluationSettings,
-        embedder: &str,
+        embedder: &ModelName,
     ) -> anyhow::Result<(Sensitive<Evaluation>, Written)> {
         let floor = self.floor(settings.samples)?;
         let progress = Progress::start_private(&self.observer, "evaluate");

@@ -10,24 +10,22 @@ use super::Stage;
 use crate::departures;
 use crate::runner::Runner;
 
-/// The model's name that the configuration gives a stage which a server may serve.
-fn model(config: &Config, stage: Stage) -> Option<&str> {
-    match stage {
-        Stage::Caption => Some(&config.caption.model),
-        Stage::Summarize => Some(&config.summarize.model),
-        Stage::Render => Some(&config.render.model),
-        _ => None,
-    }
+/// The server of a stage, where the configuration gives it one.
+fn server(config: &Config, stage: Stage) -> Option<&EndpointName> {
+    let model = match stage {
+        Stage::Caption => &config.caption.model,
+        Stage::Summarize => &config.summarize.model,
+        Stage::Render => &config.render.model,
+        _ => return None,
+    };
+    model.endpoint()
 }
 
 /// A client of the stage's server, if it has one.
 pub(crate) fn client(config: &Config, stage: Stage) -> anyhow::Result<Option<Client>> {
-    let Some(model) = model(config, stage) else {
-        return Ok(None);
-    };
-    let name = EndpointName::of_model(model)?;
-    Ok(name
-        .map(|name| Client::new(name, &config.endpoint))
+    let server = server(config, stage).cloned();
+    Ok(server
+        .map(|server| Client::new(server, &config.endpoint))
         .transpose()?)
 }
 
@@ -54,8 +52,7 @@ fn departures(config: &Config, stage: Stage) -> Vec<Departure> {
 /// What a stage's answers depend on in `[endpoint]`, and what leaves the machine for it; `Null` without
 /// a server.
 pub(crate) fn settings(config: &Config, stage: Stage) -> Value {
-    let served = model(config, stage).is_some_and(|m| m.starts_with("endpoint:"));
-    if !served {
+    if server(config, stage).is_none() {
         return Value::Null;
     }
     let mut sent = departures(config, stage);

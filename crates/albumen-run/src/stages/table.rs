@@ -134,8 +134,8 @@ stages! {
         reads: |_| vec![Stage::Ingest],
         settings: |r| Ok(json!([r.config().caption, served::settings(r.config(), Stage::Caption)])),
         // An asset is what its pin says.
-        model: |r| match r.config().caption.model.as_str() {
-            asset if asset.starts_with("asset:") => Ok(None),
+        model: |r| match &r.config().caption.model {
+            asset if asset.asset().is_some() => Ok(None),
             model => r.fingerprint(model),
         },
         output: Output::Private,

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::validate::{Fault, is_endpoint, require};
-use crate::endpoint::shown;
+use super::validate::{Fault, names, require};
+use crate::{ModelName, ModelSource};
 
 /// `[caption]`: how photos get captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +15,8 @@ pub struct CaptionConfig {
     /// The model that captions the rest: `asset:efficientnet-lite0`, the embedded tagger, a
     /// vision-language model, `path:DIRECTORY` or `hub:OWNER/NAME@REVISION` (docs/models.md), or a
     /// server, `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
-    pub model: String,
+    #[schemars(with = "String")]
+    pub model: ModelName,
     /// What the model is asked of each photo, or for BLIP how a caption starts; the architecture's own
     /// words, or a default question, where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +49,7 @@ impl Default for CaptionConfig {
     fn default() -> Self {
         Self {
             use_given: true,
-            model: "asset:efficientnet-lite0".to_owned(),
+            model: "asset:efficientnet-lite0".into(),
             prompt: None,
             max_tokens: 40,
             min_tokens: 0,
@@ -63,18 +64,16 @@ impl Default for CaptionConfig {
 
 impl CaptionConfig {
     pub(super) fn check(&self) -> Result<(), Fault> {
-        let rest = |scheme| {
-            let rest = self.model.strip_prefix(scheme);
-            rest.filter(|r: &&str| !r.is_empty())
+        let fits = |source: &ModelSource| match source {
+            ModelSource::Asset(asset) => asset == "efficientnet-lite0",
+            ModelSource::Illustration => false,
+            ModelSource::Path(_) | ModelSource::Hub(_) | ModelSource::Endpoint(_) => true,
         };
-        let served = is_endpoint(&self.model, "caption.model")?;
-        require(
-            served
-                || self.model == "asset:efficientnet-lite0"
-                || rest("path:").is_some()
-                || rest("hub:").is_some_and(|r| r.contains('/')),
+        names(
+            &self.model,
             "caption.model",
-            format!("is `{}`, which names no captioner", shown(&self.model)),
+            fits,
+            "captioner",
             "use `asset:efficientnet-lite0`, `hub:OWNER/NAME@REVISION`, \
              `endpoint:http://HOST:PORT/v1#MODEL`, or `path:` and a directory with config.json, \
              safetensors, tokenizer.json and preprocessor_config.json",

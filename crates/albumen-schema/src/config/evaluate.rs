@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ModelName;
+
 /// `[evaluate]`: how `albumen evaluate` compares the synthetic albums with the private ones. Its
 /// numbers are not differentially private: choosing settings by them is a use of the private albums.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,10 +31,11 @@ pub struct EvaluateConfig {
     /// The sentence embedder: `asset:all-minilm-l6-v2`, or `path:` and a directory with
     /// config.json, model.safetensors and tokenizer.json of the BERT architecture.
     #[schemars(
+        with = "String",
         regex(pattern = r"^(asset:all-minilm-l6-v2|path:.+)$"),
         extend("x-form" = "`asset:all-minilm-l6-v2`, or `path:` and a directory")
     )]
-    pub embedder: String,
+    pub embedder: ModelName,
 }
 
 impl Default for EvaluateConfig {
@@ -42,7 +45,7 @@ impl Default for EvaluateConfig {
             samples: 5000,
             resamples: 200,
             topics: 20,
-            embedder: "asset:all-minilm-l6-v2".to_owned(),
+            embedder: "asset:all-minilm-l6-v2".into(),
         }
     }
 }

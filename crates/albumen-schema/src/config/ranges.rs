@@ -16,7 +16,7 @@ use serde_json::{Map, Number, Value};
 
 use super::Config;
 use super::validate::Fault;
-use crate::endpoint::shown;
+use albumen_names::shown;
 
 /// Most photos of a synthetic album: its number has 12 bits of a random stream's.
 pub const MAX_PHOTOS: usize = 4095;

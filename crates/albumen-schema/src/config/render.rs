@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::validate::{Fault, is_endpoint, require};
-use crate::endpoint::shown;
+use super::validate::{Fault, names, require};
+use crate::{ModelName, ModelSource};
 
 /// The renderer that needs no image model.
 pub const ILLUSTRATION: &str = "illustration";
@@ -16,7 +16,8 @@ pub struct RenderConfig {
     /// What draws: `illustration` (emoji before painted backgrounds, no image model); a text-to-image
     /// model in the directory layout of diffusers, as `path:DIRECTORY` or `hub:OWNER/NAME@REVISION`;
     /// or a server, as `endpoint:http://HOST:PORT/v1#MODEL` (docs/endpoints.md).
-    pub model: String,
+    #[schemars(with = "String")]
+    pub model: ModelName,
     /// Width of a picture in pixels. Text-to-image models draw multiples of 8 or 16, best near the
     /// size that they were trained on: 512 (Stable Diffusion 1.5, SDXL-Turbo), 768 (Stable Diffusion
     /// 2.1) or 1024 (SDXL and later).
@@ -94,7 +95,7 @@ pub enum RenderPrecision {
 impl Default for RenderConfig {
     fn default() -> Self {
         Self {
-            model: ILLUSTRATION.to_owned(),
+            model: "illustration".into(),
             width: 512,
             height: 384,
             steps: 30,
@@ -115,7 +116,7 @@ impl Default for RenderConfig {
 impl RenderConfig {
     /// Whether pictures are illustrations rather than a model's.
     pub fn is_illustration(&self) -> bool {
-        self.model == ILLUSTRATION
+        self.model.source() == Ok(&ModelSource::Illustration)
     }
 
     /// The settings that pictures depend on: those of speed and memory, which change no more than
@@ -137,13 +138,12 @@ impl RenderConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), Fault> {
-        let rest = |scheme| self.model.strip_prefix(scheme).filter(|r| !r.is_empty());
-        let served = is_endpoint(&self.model, "render.model")?;
-        let local = rest("path:").is_some() || rest("hub:").is_some_and(|r| r.contains('/'));
-        require(
-            self.is_illustration() || served || local,
+        let local = self.model.has_own_files();
+        names(
+            &self.model,
             "render.model",
-            format!("is `{}`, which names no renderer", shown(&self.model)),
+            |source| !matches!(source, ModelSource::Asset(_)),
+            "renderer",
             "use `illustration`, `hub:OWNER/NAME@REVISION`, `path:` and a directory in the layout of \
              diffusers, or `endpoint:http://HOST:PORT/v1#MODEL`",
         )?;

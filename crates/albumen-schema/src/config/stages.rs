@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ranges::{MAX_ALBUMS, MAX_CANDIDATES, MAX_PHOTOS, MAX_TRIES};
+use crate::ModelName;
 
 /// How the input is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +75,8 @@ fn default_max_photos() -> usize {
 #[serde(deny_unknown_fields, default)]
 pub struct SummarizeConfig {
     /// The public language model that writes them, or a server, `endpoint:http://HOST:PORT/v1#MODEL`.
-    pub model: String,
+    #[schemars(with = "String")]
+    pub model: ModelName,
     /// Longest summary, in tokens.
     #[schemars(range(min = 1, max = 256))]
     pub max_tokens: usize,
@@ -83,7 +85,7 @@ pub struct SummarizeConfig {
 impl Default for SummarizeConfig {
     fn default() -> Self {
         Self {
-            model: "asset:smollm2-135m-instruct".to_owned(),
+            model: "asset:smollm2-135m-instruct".into(),
             max_tokens: 30,
         }
     }

@@ -384,7 +384,7 @@ fn pictures_depend_on_all_but_speed_and_memory() {
     assert_eq!(other.drawn(), other);
     assert!(other.is_illustration());
     let model = RenderConfig {
-        model: "path:sd".to_owned(),
+        model: "path:sd".into(),
         ..other
     };
     assert!(!model.is_illustration());

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ranges::{MAX_STEPS, MAX_UNITS};
+use crate::ModelName;
 
 /// Which projections carry adapters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +65,8 @@ pub enum Layout {
 pub struct TrainConfig {
     /// The public language model that is adapted.
     #[serde(default = "default_base_model")]
-    pub model: String,
+    #[schemars(with = "String")]
+    pub model: ModelName,
     /// How an album's text is split between models.
     #[serde(default)]
     pub layout: Layout,
@@ -142,8 +144,8 @@ fn default_preamble() -> String {
     "none".to_owned()
 }
 
-fn default_base_model() -> String {
-    "asset:smollm2-135m-instruct".to_owned()
+fn default_base_model() -> ModelName {
+    "asset:smollm2-135m-instruct".into()
 }
 fn default_rank() -> usize {
     8

@@ -1,8 +1,9 @@
 //! Rules between keys, and names of models; `ranges.rs` has the ranges of single keys.
 
+use albumen_names::NameProblem;
+
 use super::{Config, ModelTraining, ranges};
-use crate::EndpointName;
-use crate::endpoint::shown;
+use crate::{ModelName, ModelSource};
 
 /// For a smaller epsilon the noise would be more than the accountant takes.
 const LEAST_RELEASE_EPSILON: f64 = 1e-6;
@@ -48,7 +49,7 @@ impl Config {
 
     fn check_inputs(&self) -> Result<(), Fault> {
         self.caption.check()?;
-        if !is_endpoint(&self.summarize.model, "summarize.model")? {
+        if self.summarize.model.endpoint().is_none() {
             language_model(&self.summarize.model, "summarize.model")?;
         }
         language_model(&self.train.model, "train.model")
@@ -110,30 +111,34 @@ impl Config {
     }
 }
 
-/// Whether a server is named, and named well.
-pub(super) fn is_endpoint(model: &str, key: &str) -> Result<bool, Fault> {
-    let named = EndpointName::of_model(model);
-    let wrong = named.as_ref().err().map(ToString::to_string);
-    let wrong = wrong.unwrap_or_default();
-    let (problem, hint) = wrong.split_once("\n  hint: ").unwrap_or_default();
-    // Not quoted: a password may stand in it.
-    require(
-        named.is_ok(),
-        key,
-        format!("names no server: {problem}"),
-        hint,
-    )?;
-    Ok(matches!(named, Ok(Some(_))))
+/// Fails where a name means nothing, or nothing that fits its key. Not quoted whole: a password may
+/// stand in it.
+pub(super) fn names(
+    name: &ModelName,
+    key: &str,
+    fits: impl Fn(&ModelSource) -> bool,
+    wanted: &str,
+    hint: &str,
+) -> Result<(), Fault> {
+    let other = || format!("is `{}`, which names no {wanted}", name.shown());
+    match name.source() {
+        Ok(source) => require(fits(source), key, other(), hint),
+        Err(error) if error.problem == NameProblem::Form => require(false, key, other(), hint),
+        Err(error) => require(false, key, error.problem.to_string(), error.hint()),
+    }
 }
 
-fn language_model(name: &str, key: &str) -> Result<(), Fault> {
-    let rest = |scheme| name.strip_prefix(scheme).filter(|r: &&str| !r.is_empty());
-    require(
-        name == "asset:smollm2-135m-instruct"
-            || rest("path:").is_some()
-            || rest("hub:").is_some_and(|r| r.contains('/')),
+fn language_model(name: &ModelName, key: &str) -> Result<(), Fault> {
+    let fits = |source: &ModelSource| match source {
+        ModelSource::Asset(asset) => asset == "smollm2-135m-instruct",
+        ModelSource::Path(_) | ModelSource::Hub(_) => true,
+        ModelSource::Illustration | ModelSource::Endpoint(_) => false,
+    };
+    names(
+        name,
         key,
-        format!("is `{}`, which names no model", shown(name)),
+        fits,
+        "model",
         "use `asset:smollm2-135m-instruct`, `hub:OWNER/NAME@REVISION`, or `path:` and a GGUF file \
          or a directory with config.json, safetensors and tokenizer.json",
     )

@@ -210,11 +210,11 @@ fn models(models: &[ModelStatement]) -> Vec<[String; 4]> {
 
 fn captions_from(release: &Release<'_>) -> String {
     let config = release.config;
-    let tagger = match served::by(&config.caption.model) {
+    let tagger = match config.caption.model.endpoint() {
         Some(server) => format!(
             "{}, each in a request of its own, without its metadata. What the model sees wrongly carries \
              over",
-            served::described(config, "caption", &server)
+            served::described(config, "caption", server)
         ),
         None => format!(
             "{}, an image tagger that knows 1,000 kinds of things: its tags and simple facts of the \
@@ -234,8 +234,8 @@ fn captions_from(release: &Release<'_>) -> String {
 
 fn summaries_from(release: &Release<'_>) -> String {
     let config = release.config;
-    let model = match served::by(&config.summarize.model) {
-        Some(server) => format!("{},", served::described(config, "summarize", &server)),
+    let model = match config.summarize.model.endpoint() {
+        Some(server) => format!("{},", served::described(config, "summarize", server)),
         None => name_of(release, ModelUse::Summaries, &config.summarize.model),
     };
     format!(
@@ -276,10 +276,10 @@ fn pictures_from(release: &Release<'_>) -> String {
     } else {
         ""
     };
-    match served::by(&render.model) {
+    match render.model.endpoint() {
         Some(server) => format!(
             "Each caption was turned into a picture by {}. Only synthetic captions were sent there.{style}",
-            served::described(release.config, "render", &server)
+            served::described(release.config, "render", server)
         ),
         None => format!(
             "Each caption was turned into a picture by a public text-to-image model, {}, in {} steps at \

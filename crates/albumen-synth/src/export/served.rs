@@ -2,11 +2,6 @@
 
 use albumen_schema::{Config, EndpointName};
 
-/// The server that a model's name speaks of, if it does.
-pub(super) fn by(model: &str) -> Option<EndpointName> {
-    EndpointName::of_model(model).ok().flatten()
-}
-
 /// The model's public name, as its server has it.
 pub(super) fn model(name: &EndpointName) -> &str {
     name.public_model().unwrap_or("the model of a server")

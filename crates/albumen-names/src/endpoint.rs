@@ -1,15 +1,8 @@
-//! Names of servers, and what of a run leaves the machine for them.
+//! Servers.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use crate::Config;
-
-/// The scheme of a model's name that says that a server runs it.
-const SCHEME: &str = "endpoint:";
 
 /// An OpenAI-compatible server and the model to ask it for: what follows `endpoint:` in a model's
 /// name, `http://127.0.0.1:8080/v1#model-name`.
@@ -27,25 +20,10 @@ pub struct EndpointName {
     model: Option<String>,
 }
 
-/// Why a text names no server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{problem}\n  hint: write `endpoint:http://HOST:PORT/v1#MODEL`, where MODEL is what the server \
-     calls it"
-)]
-pub struct EndpointNameError {
-    problem: &'static str,
-}
-
 impl EndpointName {
-    /// The server that a whole model name such as `endpoint:http://127.0.0.1:8080/v1` speaks of;
-    /// `None` for names of other kinds.
-    ///
-    /// # Errors
-    /// [`EndpointNameError`] for what follows `endpoint:`.
-    pub fn of_model(model: &str) -> Result<Option<Self>, EndpointNameError> {
-        model.strip_prefix(SCHEME).map(str::parse).transpose()
-    }
+    /// What a server's name looks like.
+    pub const FORM: &str =
+        "write `endpoint:http://HOST:PORT/v1#MODEL`, where MODEL is what the server calls it";
 
     /// The address of one of the server's interfaces, such as `chat/completions`.
     pub fn url(&self, interface: &str) -> String {
@@ -91,22 +69,17 @@ impl EndpointName {
     }
 }
 
-/// As much of a model's name as a message may repeat: of one with an address nothing from the `//` on,
-/// since a password may stand there.
-pub(crate) fn shown(name: &str) -> &str {
-    name.split_once("//").map_or(name, |(before, _)| before)
-}
-
 /// Whether an address is this machine's own: 127.0.0.0/8 or ::1, mapped to IPv6 too.
 pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
 impl FromStr for EndpointName {
-    type Err = EndpointNameError;
+    /// What is wrong with it; nothing of it is repeated.
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |problem| Err(EndpointNameError { problem });
+        let wrong = Err;
         let (url, model) = match text.split_once('#') {
             Some((url, model)) => (url, Some(model)),
             None => (text, None),
@@ -186,70 +159,6 @@ impl fmt::Display for EndpointName {
     }
 }
 
-/// What goes to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sent {
-    /// Private photos, without their metadata.
-    Photos,
-    /// Captions of private photos.
-    Captions,
-    /// Synthetic captions: covered by the guarantee.
-    SyntheticCaptions,
-}
-
-/// Something of a run that leaves the machine for a server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Departure {
-    /// The stage that sends it.
-    pub stage: String,
-    /// What is sent.
-    pub sent: Sent,
-    /// The server's host and port.
-    pub host: String,
-    /// Whether it is encrypted on the way.
-    pub encrypted: bool,
-    /// What the server calls the model, where it was asked for one; of a path the last part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-}
-
-impl Config {
-    /// What leaves the machine under this configuration, in the order of the stages.
-    ///
-    /// A server counts as remote where the configuration allows remote ones and its name does not say
-    /// that this machine is meant; connections to all others are held to loopback addresses.
-    pub fn departures(&self) -> Vec<Departure> {
-        [
-            ("caption", &self.caption.model, Sent::Photos),
-            ("summarize", &self.summarize.model, Sent::Captions),
-            ("render", &self.render.model, Sent::SyntheticCaptions),
-        ]
-        .into_iter()
-        .filter_map(|(stage, model, sent)| {
-            let name = EndpointName::of_model(model).ok().flatten()?;
-            (self.endpoint.allow_remote && !name.is_loopback()).then(|| Departure {
-                stage: stage.to_owned(),
-                sent,
-                host: name.authority(),
-                encrypted: name.is_encrypted(),
-                model: name.public_model().map(str::to_owned),
-            })
-        })
-        .collect()
-    }
-
-    /// Everything that has left the machine: what a run has recorded, whatever its configuration was then,
-    /// and what this configuration sends.
-    pub fn departures_beside(&self, recorded: &[Departure]) -> Vec<Departure> {
-        let mut all = recorded.to_vec();
-        let configured = self.departures();
-        all.extend(configured.into_iter().filter(|d| !recorded.contains(d)));
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,7 +201,7 @@ mod tests {
             ("http://host/v1#", "no model"),
             ("http://host/v1#a\nb", "no model"),
         ] {
-            let error = text.parse::<EndpointName>().expect_err(text).to_string();
+            let error = text.parse::<EndpointName>().expect_err(text);
             assert!(error.contains(says), "{text}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
