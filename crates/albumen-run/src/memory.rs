@@ -9,9 +9,11 @@ mod pictures;
 
 use std::fmt::Write as _;
 
+use albumen_corpus::PHOTOS_AT_ONCE;
 use albumen_lm::Device;
 use albumen_models::Kind;
 use albumen_schema::Config;
+use albumen_vision::{Describer, Embedder};
 use anyhow::ensure;
 use serde::Serialize;
 
@@ -80,14 +82,8 @@ impl Need {
     }
 }
 
-/// The embedded describer with its activations: the peak of examples/describe_photos in
-/// albumen-vision, 137 MiB resident, on 26 November 2026.
-const DESCRIBER_BYTES: u64 = 144_000_000;
-/// Photos that are decoded together, and their pixels, if from a camera of 12 megapixels.
-const PHOTOS: u64 = 16;
+/// Pixels of a photo from a camera of 12 megapixels.
 const PHOTO_BYTES: u64 = 3 * 12_000_000;
-/// The sentence embedder's parameters, f32.
-const EMBEDDER_BYTES: u64 = 4 * 22_713_216;
 
 /// Every stage that loads a model, in order. Each lets go of its models before the next begins.
 ///
@@ -109,7 +105,7 @@ pub(crate) fn needs(config: &Config, models: &Models) -> anyhow::Result<Vec<Need
             &Device::Cpu,
             Some(Basis::Headers),
         )
-        .with("weights", EMBEDDER_BYTES),
+        .with("weights", Embedder::WEIGHTS_BYTES),
     );
     needs.extend(pictures::rendering(config, models)?);
     Ok(needs)
@@ -122,8 +118,11 @@ fn captioning(config: &Config, models: &Models) -> anyhow::Result<Need> {
     }
     let basis = Some(Basis::Measured);
     Ok(Need::new("caption", look.name(), &Device::Cpu, basis)
-        .with("models", DESCRIBER_BYTES)
-        .with("photos of 12 megapixels", PHOTOS * PHOTO_BYTES))
+        .with("models", Describer::MEMORY_BYTES)
+        .with(
+            "photos of 12 megapixels",
+            PHOTOS_AT_ONCE as u64 * PHOTO_BYTES,
+        ))
 }
 
 /// Fails where a stage on the configured device cannot fit into the memory that it is said to have.
