@@ -14,7 +14,7 @@ SWEEP := notebooks/sweep.json
 RESULTS :=
 
 # The core crates, which are ready for a registry.
-CORE := albumen-accounting albumen-schema albumen-dp albumen-oneshot albumen-files albumen-verify
+CORE := albumen-accounting albumen-names albumen-schema albumen-dp albumen-oneshot albumen-files albumen-verify
 
 # What drives the reports in the browser, and where that browser is.
 PLAYWRIGHT := playwright-core@1.65.1

@@ -304,20 +304,4 @@ mod tests {
         assert!(first.iter().all(|x| (x - offset).abs() < 1 << 25));
         assert!(first.iter().zip(&second).filter(|(a, b)| a == b).count() < 3);
     }
-
-    #[test]
-    fn a_million_coordinates_take_under_50_ms() {
-        let mut noise = LatticeGaussian::new(1.0, Randomness::Os).unwrap();
-        let mut sum = vec![0; 1_000_000];
-        let fastest = (0..10)
-            .map(|_| {
-                let start = std::time::Instant::now();
-                noise.add_to(&mut sum);
-                start.elapsed()
-            })
-            .min()
-            .unwrap();
-        println!("one million coordinates: {fastest:?}");
-        assert!(fastest.as_millis() < 50, "{fastest:?}");
-    }
 }

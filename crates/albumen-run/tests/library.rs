@@ -40,8 +40,8 @@ fn config_in(dir: &Path) -> Config {
     let mut config = Config::parse("tiny.toml", TINY).unwrap();
     config.corpus.path = dir.join("albums.jsonl");
     let model = format!("path:{}", dir.join("model").display());
-    config.summarize.model.clone_from(&model);
-    config.train.model = model;
+    config.summarize.model = model.clone().into();
+    config.train.model = model.into();
     config
 }
 

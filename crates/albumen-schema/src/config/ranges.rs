@@ -114,11 +114,11 @@ fn is_number(schema: &Value) -> bool {
 }
 
 fn outside(schema: &Value, number: &Number) -> bool {
+    use Ordering::{Equal, Greater, Less};
     let is = |bound: &str, wrong: &[Ordering]| {
         let bound = schema[bound].as_number();
         bound.is_some_and(|bound| wrong.contains(&order(number, bound)))
     };
-    use Ordering::{Equal, Greater, Less};
     !within(schema, number, "minimum", "maximum")
         || is("exclusiveMinimum", &[Less, Equal])
         || is("exclusiveMaximum", &[Greater, Equal])

@@ -27,7 +27,7 @@ pub(super) fn of(rows: &[Row<'_>], expected: &[String]) -> Vec<&'static str> {
         .filter(|info| info.is_reliable())
         .map(Info::lang);
     let albums_in = |lang: &Lang| seen.iter().filter(|info| info.lang() == *lang).count();
-    let expected = expected.iter().filter_map(|code| Lang::from_code(code));
+    let expected = expected.iter().filter_map(Lang::from_code);
     let mut in_question: Vec<Lang> = sure.chain(expected).collect();
     let most = Lang::all().iter().copied().max_by_key(albums_in);
     let leads = |lang: &Lang| 2 * albums_in(lang) > seen.len();

@@ -81,12 +81,13 @@ fn is_whole(schema: &Value) -> bool {
 /// The last numbers within a range and the first ones outside.
 fn ends(schema: &Value) -> [(Value, Value); 2] {
     let bound = |name: &str| schema[name].as_number();
-    let end = |included: &str, excluded: &str, outwards: usize| match bound(excluded) {
-        Some(bound) => (
-            neighbours(schema, bound)[1 - outwards].clone(),
-            json!(bound),
-        ),
-        None => {
+    let end = |included: &str, excluded: &str, outwards: usize| {
+        if let Some(bound) = bound(excluded) {
+            (
+                neighbours(schema, bound)[1 - outwards].clone(),
+                json!(bound),
+            )
+        } else {
             let bound = bound(included).unwrap();
             (json!(bound), neighbours(schema, bound)[outwards].clone())
         }
