@@ -50,9 +50,9 @@ impl Config {
     fn check_inputs(&self) -> Result<(), Fault> {
         self.caption.check()?;
         if self.summarize.model.endpoint().is_none() {
-            language_model(&self.summarize.model, "summarize.model")?;
+            language_model(&self.summarize.model, "summarize.model", true)?;
         }
-        language_model(&self.train.model, "train.model")
+        language_model(&self.train.model, "train.model", false)
     }
 
     fn check_privacy(&self) -> Result<(), Fault> {
@@ -128,18 +128,22 @@ pub(super) fn names(
     }
 }
 
-fn language_model(name: &ModelName, key: &str) -> Result<(), Fault> {
+/// Fails where a name means no language model. Where no server may be named, one that is named badly is
+/// refused as a server, not mended first.
+fn language_model(name: &ModelName, key: &str, served: bool) -> Result<(), Fault> {
+    const HINT: &str = "use `asset:smollm2-135m-instruct`, `hub:OWNER/NAME@REVISION`, or `path:` and a GGUF file \
+                        or a directory with config.json, safetensors and tokenizer.json";
+    let shown = name.shown();
+    require(
+        served || !shown.starts_with("endpoint:"),
+        key,
+        format!("is `{shown}`, which names no model"),
+        HINT,
+    )?;
     let fits = |source: &ModelSource| match source {
         ModelSource::Asset(asset) => asset == "smollm2-135m-instruct",
         ModelSource::Path(_) | ModelSource::Hub(_) => true,
         ModelSource::Illustration | ModelSource::Endpoint(_) => false,
     };
-    names(
-        name,
-        key,
-        fits,
-        "model",
-        "use `asset:smollm2-135m-instruct`, `hub:OWNER/NAME@REVISION`, or `path:` and a GGUF file \
-         or a directory with config.json, safetensors and tokenizer.json",
-    )
+    names(name, key, fits, "model", HINT)
 }
